@@ -1,0 +1,1 @@
+"""The main job on a sample repository, with no keys and no server."""

@@ -1,0 +1,1 @@
+"""The forge: issues, comments, pull requests and statuses behind one protocol."""

@@ -1,0 +1,1 @@
+"""The quality gates: what proves that the work is done."""
