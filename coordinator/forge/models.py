@@ -111,7 +111,7 @@ class Dependencies(Frozen):
 
 
 class PullRequest(Frozen):
-    """A pull request. A draft is native on GitHub and a title prefix on Gitea: here a flag, and `title` is without it."""
+    """A pull request. A draft is native on GitHub, a title prefix on Gitea; here a flag, and `title` is without it."""
 
     number: int
     title: str
