@@ -5,31 +5,36 @@ The string under a field is its documentation; the published JSON Schema is made
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
+from coordinator.checks import check_branch, check_key_variable, check_path, check_url
 from coordinator.models import Frozen
 from coordinator.sandbox.protocol import Network
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Percent = Annotated[float, Field(ge=0, le=100)]
 Dollars = Annotated[float, Field(ge=0)]
+Minutes = Annotated[float, Field(gt=0, le=10_080)]
+"""At most a week: more than any runner gives a job, and no more than a timer can hold."""
 Count = Annotated[int, Field(ge=1)]
+Text = Annotated[str, Field(min_length=1)]
+ProfileName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 
 
 class Section(Frozen):
     """A section of the configuration: immutable, unknown keys are errors, field strings are documentation."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
+    model_config = ConfigDict(use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class TriggerSection(Section):
     """Which account and which label make an issue ours."""
 
-    assignee: str = "coordinator"
+    assignee: Text = "coordinator"
     """Login of the account; assigning an issue to it starts a run."""
-    label: str = "agent"
+    label: Text = "agent"
     """Name of the label; putting it on an issue starts a run."""
 
 
@@ -37,25 +42,29 @@ class PriceSection(Section):
     """Dollars per million tokens."""
 
     input: Dollars = 0.0
+    """Prompt tokens that are not cached."""
     output: Dollars = 0.0
+    """Tokens of replies."""
     cache_read: Dollars = 0.0
+    """Prompt tokens read from the cache."""
     cache_write: Dollars = 0.0
+    """Prompt tokens written into the cache."""
 
 
 class AgentSection(Section):
     """Changes to one of the five profiles, or a profile of one's own. What is not given keeps its default."""
 
-    model: str | None = None
+    model: Text | None = None
     """Model id as the endpoint knows it."""
-    base_url: str | None = None
+    base_url: Annotated[str, AfterValidator(check_url)] | None = None
     """Address of a Messages API; default: the one of the profile's environment variable."""
-    api_key_env: str | None = None
-    """Name of the environment variable that holds the key."""
+    api_key_env: Annotated[str, AfterValidator(check_key_variable)] | None = None
+    """Name of the environment variable that holds the key: it ends in ``_KEY`` or ``_TOKEN``."""
     context_limit: Count | None = None
     """Tokens of prompt and reply together."""
     max_output_tokens: Count | None = None
     """Tokens of one reply."""
-    capabilities: tuple[Literal["easy", "medium", "hard"], ...] | None = None
+    capabilities: Annotated[tuple[Literal["easy", "medium", "hard"], ...], Field(min_length=1)] | None = None
     """Difficulties that the profile handles."""
     best_for: str | None = None
     """One line for people."""
@@ -73,41 +82,59 @@ class ContextSection(Section):
     rotate_at: Share = 0.95
     """From here on a new conversation is started without asking the model."""
 
+    @model_validator(mode="after")
+    def _in_order(self) -> ContextSection:
+        if self.compact_at > self.rotate_at:
+            message = "a compact_at that is not above rotate_at"
+            raise ValueError(message)
+        return self
+
 
 class RunBudget(Section):
     """Limits of one run."""
 
     dollars: Dollars = 5.0
+    """Cost of all model calls."""
     tokens: Count = 5_000_000
+    """Prompt and reply tokens of all model calls."""
     turns: Count = 200
-    minutes: Annotated[float, Field(gt=0)] = 60.0
+    """Replies of the model."""
+    minutes: Minutes = 60.0
+    """Wall time."""
 
 
 class IssueBudget(Section):
     """Limits of all runs on one issue."""
 
     dollars: Dollars = 20.0
+    """Cost of all model calls."""
     runs: Count = 5
+    """Runs that started to work."""
 
 
 class DayBudget(Section):
     """Limits of one day (UTC) over all issues."""
 
     dollars: Dollars = 50.0
+    """Cost of all model calls."""
 
 
 class BudgetSection(Section):
     """What may be spent."""
 
     run: RunBudget = RunBudget()
+    """Limits of one run."""
     issue: IssueBudget = IssueBudget()
+    """Limits of all runs on one issue."""
     day: DayBudget = DayBudget()
+    """Limits of one day (UTC) over all issues."""
 
 
 class GateSection(Section):
     """One gate that runs a tool."""
 
     enabled: bool = True
+    """False leaves the gate out."""
     args: tuple[str, ...] = ()
     """Added to the tool's command line."""
 
@@ -115,7 +142,10 @@ class GateSection(Section):
 class TestGateSection(GateSection):
     """The test gate."""
 
-    minutes: Annotated[float, Field(gt=0)] = 30.0
+    __test__: ClassVar[bool] = False
+    """No test of pytest's."""
+
+    minutes: Minutes = 30.0
     """Wall time for the whole suite."""
 
 
@@ -123,6 +153,7 @@ class CoverageGateSection(Section):
     """The coverage gate."""
 
     enabled: bool = True
+    """False leaves the gate out."""
     threshold: Percent = 85.0
     """Per cent of the packages' lines, compared as a float."""
     changed_lines: Percent = 85.0
@@ -133,16 +164,19 @@ class IntegrityGateSection(Section):
     """The gate that sees whether a check was weakened."""
 
     enabled: bool = True
+    """False leaves the gate out."""
 
 
 class CommandGateSection(Section):
     """A further gate of one's own, in any language."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
-    run: Annotated[str, Field(min_length=1)]
+    name: ProfileName
+    """Name of the gate in reports and statuses."""
+    run: Text
     """Shell command; exit status 0 passes."""
-    minutes: Annotated[float, Field(gt=0)] = 10.0
-    report: str | None = None
+    minutes: Minutes = 10.0
+    """Wall time for the command."""
+    report: Annotated[str, AfterValidator(check_path)] | None = None
     """Path of a junit, SARIF or lcov file that the command writes."""
 
 
@@ -150,11 +184,25 @@ class GatesSection(Section):
     """What has to hold before work counts as done."""
 
     build: GateSection = GateSection()
+    """Types: ``mypy --strict`` on the packages."""
     lint: GateSection = GateSection()
+    """``ruff`` on the whole checkout; warnings fail."""
     test: TestGateSection = TestGateSection()
+    """``pytest``: all tests pass, and there is at least one."""
     coverage: CoverageGateSection = CoverageGateSection()
+    """How much of the packages the tests run through."""
     integrity: IntegrityGateSection = IntegrityGateSection()
+    """Whether a check was weakened."""
     commands: tuple[CommandGateSection, ...] = ()
+    """Further gates of one's own, in any language."""
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> GatesSection:
+        names = [*(name for name in type(self).model_fields if name != "commands"), *(c.name for c in self.commands)]
+        if len(set(names)) < len(names):
+            message = "a name for each command that no other gate has"
+            raise ValueError(message)
+        return self
 
 
 class SandboxSection(Section):
@@ -177,22 +225,28 @@ class Configuration(Section):
     """The whole of `.coordinator.yml`. An empty or absent file works for a Python project."""
 
     trigger: TriggerSection = TriggerSection()
-    allow: tuple[int | str, ...] = ()
+    """Which account and which label make an issue ours."""
+    allow: tuple[Annotated[int, Field(ge=1)] | Text, ...] = ()
     """Logins or numeric ids that may start runs beside those the forge says may write."""
-    base_branch: str | None = None
-    """Default: the repository's default branch."""
-    agents: dict[str, AgentSection] = Field(default_factory=dict)
+    base_branch: Annotated[str, AfterValidator(check_branch)] | None = None
+    """The branch that work starts from and goes to; default: the repository's default branch."""
+    agents: dict[ProfileName, AgentSection] = Field(default_factory=dict)
     """Changes to profiles, and profiles of one's own, by name."""
     context: ContextSection = ContextSection()
+    """When the agent's history is replaced."""
     attempts: Count = 3
     """Submissions before the run ends as rejected."""
     escalate: bool = True
     """Try a rejected run once more with the next more capable profile."""
     budget: BudgetSection = BudgetSection()
-    setup: tuple[str, ...] | None = None
+    """What may be spent."""
+    setup: tuple[Text, ...] | None = None
     """Shell commands that prepare the project; default: found from the project's own files."""
     gates: GatesSection = GatesSection()
-    protected_paths: tuple[str, ...] = (".gitea/**",)
+    """What has to hold before work counts as done."""
+    protected_paths: tuple[Text, ...] = (".gitea/**",)
     """Glob patterns that no run may change, beside those that are always protected."""
     sandbox: SandboxSection = SandboxSection()
+    """How the commands of the agent and of the repository are confined."""
     queue: QueueSection = QueueSection()
+    """How a queue is drained."""

@@ -79,6 +79,8 @@ class ModelEndpoint:
     price: Price
     vendor_features: bool
     """True for Anthropic's own API: ``cache_control`` and ``thinking`` may be sent. Compatible servers get neither."""
+    api_key_env: str = ""
+    """Name of the variable that the key came from, for messages."""
 
 
 class Ending(StrEnum):

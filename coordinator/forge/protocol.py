@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from coordinator.errors import Misconfigured
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -21,11 +23,23 @@ if TYPE_CHECKING:
     )
 
 
+class Missing(Misconfigured):
+    """The forge has no such repository, issue, comment, branch or commit, or hides it from the token."""
+
+
+class PullRequestForbidden(Misconfigured):
+    """The token may not open pull requests. `Forge.compare_url` is where a person can.
+
+    A job's own token may not on Gitea (go-gitea/gitea#32302): 403 in a public repository, 404 in a private one.
+    """
+
+
 class Forge(Protocol):
     """One repository on one forge, as seen with one token.
 
     Every method raises `coordinator.errors.Unreachable` when the forge does not answer after the tries, and
-    `coordinator.errors.Misconfigured` when the token, the repository or the number is wrong.
+    `coordinator.errors.Misconfigured` when the token, the repository or the number is wrong: `Missing` where the
+    forge says that there is no such thing.
     """
 
     @property
@@ -46,7 +60,14 @@ class Forge(Protocol):
         ...
 
     def read_file(self, path: str, *, ref: str) -> bytes | None:
-        """Return a file of the repository at a branch or commit; None when there is none."""
+        """Return a file of the repository at a branch or full commit id; None when there is none there.
+
+        An unknown branch or commit is `Missing`: it must never look like an absent file.
+        """
+        ...
+
+    def account(self, login: str) -> Account | None:
+        """Return the account that has this login now; None when there is none. Logins get renamed and taken over."""
         ...
 
     def access(self, account: Account) -> Access:
@@ -82,7 +103,10 @@ class Forge(Protocol):
         ...
 
     def create_pull_request(self, *, head: str, base: str, title: str, body: str, draft: bool) -> PullRequest:
-        """Open a pull request; if the pair has an open one, that is updated and returned."""
+        """Open a pull request; if the pair has an open one, that is updated and returned.
+
+        Raises `PullRequestForbidden` when the token lacks the right and nothing else is wrong.
+        """
         ...
 
     def update_pull_request(self, number: int, *, title: str, body: str, draft: bool) -> PullRequest:
@@ -95,4 +119,8 @@ class Forge(Protocol):
 
     def compare_url(self, *, head: str, base: str) -> str:
         """Return the page on which a person opens the pull request where the token may not; empty for none."""
+        ...
+
+    def close(self) -> None:
+        """Release connections. The forge is not used afterwards."""
         ...

@@ -84,7 +84,9 @@ class IssueMetadata(Frozen):
     blocked_by: tuple[int, ...] = ()
     priority: str | None = None
     source: dict[str, str] = Field(default_factory=dict)
-    """Where each field came from: ``front matter``, ``section``, ``model``, ``repository``, ``default``."""
+    """Where each field came from: ``front matter``, ``section``, ``label``, ``model``, ``repository``, ``default``."""
+    notes: tuple[str, ...] = ()
+    """What was ignored in the issue and why, one line each."""
 
 
 class ContextEstimate(Frozen):

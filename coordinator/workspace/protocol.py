@@ -19,6 +19,8 @@ class Candidate:
     deletions: int
     refused_files: tuple[str, ...]
     """What was left out of the commit and why, one line each: ``path: reason``."""
+    left_out: tuple[str, ...] = ()
+    """New files that do not count as work (ignored by the base, left by a build), one line each; no caches."""
 
     @property
     def empty(self) -> bool:

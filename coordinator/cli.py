@@ -1,0 +1,211 @@
+"""The command line: reads the arguments, runs one command, turns every expected failure into one line and a code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import traceback
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+from coordinator import __version__
+from coordinator.errors import CoordinatorError, ExitCode, Unreachable
+from coordinator.signals import Terminated
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001  (argparse has no public name for it)
+
+EXIT_CODES = """\
+exit codes:
+  0  done, or rightly nothing to do
+  1  worked, but not accepted (or a budget was reached)
+  2  wrong use, configuration, key or token
+  3  refused by verification
+  4  the forge, the model or the runner failed; running again may mend it
+"""
+
+INTERRUPTED = 130
+"""What shells report for a process that Ctrl-C ended: 128 + SIGINT."""
+
+
+class CommandModule(Protocol):
+    """A module of `coordinator.commands`."""
+
+    def execute(self, arguments: argparse.Namespace) -> int:
+        """Run the command and return its exit code."""
+        ...
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; `--help`, `--version` and wrong use exit by themselves (0 and 2)."""
+    arguments = build_parser().parse_args(argv)
+    as_json = arguments.format == "json"
+    try:
+        command = cast("CommandModule", import_module(f"coordinator.commands.{arguments.command}"))
+        return command.execute(arguments)
+    except CoordinatorError as error:
+        return report_failure(error, as_json=as_json)
+    except KeyboardInterrupt:
+        sys.stderr.write("coordinator: interrupted\n")
+        return INTERRUPTED
+    except Terminated:
+        return report_failure(Unreachable("the run was cancelled", mend="start it again to go on"), as_json=as_json)
+    except Exception as error:  # noqa: BLE001  (the edge: a bug must not show a traceback, which may hold secrets)
+        return report_failure(_bug(error), as_json=as_json)
+
+
+def _bug(error: Exception) -> Unreachable:
+    """Name a bug by its type and place only: its message could hold a secret or somebody's text."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
+    ours = [frame for frame in frames if "coordinator" in Path(frame.filename).parts]
+    if ours:
+        place = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}, at {place}"
+    return Unreachable(
+        f"internal error: {type(error).__name__} in {place}",
+        mend="this is a fault of the coordinator: please report this line",
+    )
+
+
+def report_failure(error: CoordinatorError, *, as_json: bool) -> int:
+    """Print one line on standard error, with `--format json` also one document on standard output."""
+    outcome = "refused" if error.exit_code is ExitCode.REFUSED else "failed"
+    sys.stderr.write(f"coordinator: {'refused' if outcome == 'refused' else 'error'}: {error}\n")
+    if as_json:
+        document = {"outcome": outcome, "reason": str(error), "exit_code": int(error.exit_code)}
+        sys.stdout.write(json.dumps(document) + "\n")
+    return int(error.exit_code)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="coordinator",
+        description="Turns an issue into a pull request that has passed the quality gates.",
+        epilog=f"Start with `coordinator demo`: it shows the whole job and needs no key and no server.\n\n{EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"coordinator {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_run(commands)
+    _add_work(commands)
+    _add_gate(commands)
+    _add_plan(commands)
+    _add_demo(commands)
+    return parser
+
+
+def _add_command(commands: Commands, name: str, summary: str, teaching: str) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.\n\n{teaching}",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _add_format(parser: argparse.ArgumentParser, *formats: str) -> None:
+    parser.add_argument(
+        "--format",
+        choices=formats,
+        default="text",
+        help="json prints one document on standard output and nothing else there (default: text)",
+    )
+
+
+def _add_target(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "issue",
+        metavar="ISSUE",
+        help="a Markdown file with the issue, or the number of one that the forge knows",
+    )
+    parser.add_argument("--repo", type=Path, default=Path(), metavar="DIR", help="the git repository (default: here)")
+    parser.add_argument(
+        "--forge",
+        choices=("local", "gitea"),
+        default="local",
+        help="where issues and pull requests are: in files of the repository's git directory (local, the default), "
+        "or on the server of GITEA_URL with GITEA_TOKEN and GITHUB_REPOSITORY=owner/name",
+    )
+    parser.add_argument("--agent", metavar="NAME", help="the profile to use (default: the cheapest that can)")
+
+
+def _add_run(commands: Commands) -> None:
+    parser = _add_command(
+        commands,
+        "run",
+        "do what the event in the runner's environment asks for",
+        "This is what the action calls. It reads GITHUB_EVENT_NAME, GITHUB_EVENT_PATH, GITHUB_REPOSITORY, the INPUT_*\n"
+        "variables and the keys, verifies the event and its sender, and works. An event that asks for nothing ends\n"
+        "green with one line that says why.\n\n"
+        "  coordinator run --dry-run          plan only, write nothing\n"
+        "  coordinator run --format json      one document for scripts",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="verify and plan, print, write nothing anywhere")
+    _add_format(parser, "text", "json")
+
+
+def _add_work(commands: Commands) -> None:
+    parser = _add_command(
+        commands,
+        "work",
+        "work on one issue of a git repository, from plan to pull request",
+        "The result is the branch coordinator/issue-N; your checkout, index and stash stay as they are. The same\n"
+        "command after an interruption goes on on the same branch and the same pull request.\n\n"
+        "  coordinator work 7-max-length.md --repo ~/src/slugs     an issue from a file\n"
+        "  coordinator work 7 --repo ~/src/slugs                   the same issue again\n"
+        "  coordinator work 7 --forge gitea                        an issue of a server\n\n"
+        "Keys: ANTHROPIC_API_KEY, or GLM_BASE_URL / MINIMAX_BASE_URL for models of your own.",
+    )
+    _add_target(parser)
+    parser.add_argument("--dry-run", action="store_true", help="plan, print, write nothing anywhere")
+    _add_format(parser, "text", "json")
+
+
+def _add_gate(commands: Commands) -> None:
+    parser = _add_command(
+        commands,
+        "gate",
+        "judge a commit by the quality gates",
+        "Judges what is committed (HEAD), in a clean export, with mypy --strict, ruff, pytest and coverage. Nothing\n"
+        "is written into the checkout. Tests run in VIRTUAL_ENV, else in .venv or venv of the checkout, else in an\n"
+        "environment that is prepared from the project's own files and kept.\n\n"
+        "  coordinator gate                       the checkout you stand in\n"
+        "  coordinator gate DIR --base main       with the configuration of the merge base with main",
+    )
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=Path(), metavar="DIR", help="a checkout (default: here)"
+    )
+    parser.add_argument("--base", metavar="REF", help="take the tools' configuration from the merge base with REF")
+    _add_format(parser, "text", "json", "github")
+
+
+def _add_plan(commands: Commands) -> None:
+    parser = _add_command(
+        commands,
+        "plan",
+        "show what would be done with an issue, by which agent, and why",
+        "Prints metadata, estimate, dependencies, the chosen agent and the reason. Writes nothing.\n\n"
+        "  coordinator plan 7-max-length.md --repo ~/src/slugs --format json",
+    )
+    _add_target(parser)
+    _add_format(parser, "text", "json")
+
+
+def _add_demo(commands: Commands) -> None:
+    parser = _add_command(
+        commands,
+        "demo",
+        "show the main job on a sample repository and issue",
+        "A sample repository, a sample issue, and a scripted model that is served over HTTP on loopback: its first\n"
+        "submission is rejected by the gates, its second is accepted. Everything but the model's replies is real.\n"
+        "With --live (and ANTHROPIC_API_KEY) a real model does the work.",
+    )
+    parser.add_argument("--dir", type=Path, metavar="DIR", help="where to leave everything (default: a new folder)")
+    parser.add_argument("--live", action="store_true", help="use the real model instead of the scripted one")
+    _add_format(parser, "text", "json")

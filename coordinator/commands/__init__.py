@@ -1,0 +1,1 @@
+"""One module per command: builds the parts once and hands them to a flow."""

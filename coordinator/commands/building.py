@@ -1,0 +1,175 @@
+"""Building the parts: the one place where real clients, sandboxes and folders are made."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coordinator.configuration_file import load_configuration
+from coordinator.environment import Platform
+from coordinator.errors import Misconfigured
+from coordinator.flows.parts import Parts
+from coordinator.forge.local import LocalForge
+from coordinator.gates.environment import existing_environment, paths_to_show
+from coordinator.gates.preparing import EnvironmentKeeper
+from coordinator.planning.profiles import configured_profiles
+from coordinator.report.console import LogSyntax
+from coordinator.report.progress import open_progress
+from coordinator.report.redaction import Redactor
+from coordinator.sandbox.environment import SYSTEM_PATH, interpreter_paths, select_passthrough
+from coordinator.sandbox.opening import open_sandbox
+from coordinator.settings import Settings, make_settings
+from coordinator.signals import ending_on_signals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from coordinator.environment import Environment
+    from coordinator.forge.protocol import Forge
+    from coordinator.report.progress import Progress
+    from coordinator.sandbox.confined import ConfinedSandbox
+
+_SYNTAX = {
+    Platform.GITEA: LogSyntax.GITEA,
+    Platform.FORGEJO: LogSyntax.GITEA,
+    Platform.GITHUB: LogSyntax.GITHUB,
+}
+
+
+def make_forge(environment: Environment, *, local: Path | None) -> Forge:
+    """Return the local forge of a repository, or the server that the environment names.
+
+    Raises `Misconfigured` naming the variable that is missing.
+    """
+    if local is not None:
+        return LocalForge.of(local)
+    from coordinator.forge.gitea import GiteaForge  # noqa: PLC0415  (brings the HTTP client, which local work never needs)
+
+    wanted = {
+        "the address of the server": (environment.server_url and environment.api_url, "GITEA_URL"),
+        "the repository": (environment.repository, "GITHUB_REPOSITORY=owner/name"),
+        "the token": (environment.token, "GITEA_TOKEN, or the action's input `token`"),
+    }
+    for what, (value, mend) in wanted.items():
+        if not value:
+            raise Misconfigured(f"{what[0].upper()}{what[1:]} is not known", mend=f"Set {mend}")
+    assert environment.api_url and environment.server_url and environment.repository and environment.token  # noqa: S101, PT018  (for mypy: checked above)
+    if environment.platform is Platform.GITHUB:
+        raise Misconfigured(
+            "This version works with Gitea and Forgejo, and this job runs on GitHub",
+            mend="Use `coordinator gate` in the job, or `coordinator work` on a clone",
+        )
+    return GiteaForge(environment.api_url, environment.server_url, environment.repository, environment.token)
+
+
+def load_settings(environment: Environment, forge: Forge) -> Settings:
+    """Read the configuration from the base branch and join it with the environment."""
+    branch = environment.base_branch or forge.repository().default_branch
+    text = forge.read_file(environment.configuration_path, ref=branch)
+    return make_settings(environment, load_configuration(text, file=environment.configuration_path))
+
+
+def open_display(environment: Environment) -> Progress:
+    """Return where a run is followed: always standard error, so that standard output holds the result alone."""
+    syntax = _SYNTAX[environment.platform] if environment.in_runner else LogSyntax.PLAIN
+    return open_progress(sys.stderr, syntax=syntax, redact=Redactor(environment.all_secrets()))
+
+
+def cache_folder(environment: Environment) -> Path:
+    """Return where prepared environments are kept between runs.
+
+    A root coordinator's home is closed to the uid that runs the commands, so it keeps them outside.
+    """
+    if environment.tool_cache is not None:
+        return environment.tool_cache / "coordinator-environments"
+    if os.geteuid() == 0:
+        return Path("/var/cache/coordinator")
+    return Path.home() / ".cache" / "coordinator" / "environments"
+
+
+@contextmanager
+def scratch_folder(environment: Environment) -> Iterator[Path]:
+    """Make a folder of our own for one run, and remove it afterwards."""
+    with tempfile.TemporaryDirectory(prefix="coordinator-run-", dir=environment.temp_folder) as folder:
+        yield Path(folder)
+
+
+class Confinement:
+    """Opens the sandboxes of a run, with everything that commands need to see."""
+
+    def __init__(self, environment: Environment, environ: Mapping[str, str], checkout: Path | None) -> None:
+        """`checkout` is the one of a person, whose virtual environment may serve; None in a runner."""
+        self.cache = cache_folder(environment)
+        self.cache.mkdir(mode=0o755, parents=True, exist_ok=True)
+        active = environment.virtual_env if checkout is not None else None
+        self._active = active
+        found = existing_environment(active, checkout)
+        own = paths_to_show(found[0]) if found else ()
+        self._visible = tuple(dict.fromkeys((*interpreter_paths(), self.cache, *own)))
+        self._passthrough = select_passthrough(environ)
+        uv = shutil.which("uv", path=environ.get("PATH"))
+        self._uv = Path(uv) if uv else None
+
+    def open_sandbox(self) -> ConfinedSandbox:
+        """Open one sandbox; to be closed by the caller."""
+        visible = (*self._visible, self._uv) if self._uv else self._visible
+        return open_sandbox(visible=visible, passthrough=self._passthrough)
+
+    def keeper(self, sandbox: ConfinedSandbox, setup: tuple[str, ...] | None) -> EnvironmentKeeper:
+        """Return what finds or prepares the target's environment."""
+        return EnvironmentKeeper(
+            sandbox, self.cache, active=self._active, setup=setup, uv=self._uv, search_path=SYSTEM_PATH
+        )
+
+
+@contextmanager
+def assemble(
+    settings: Settings,
+    forge: Forge,
+    progress: Progress,
+    *,
+    environ: Mapping[str, str],
+    person: Path | None,
+    kept: Callable[[Path], Path],
+) -> Iterator[Parts]:
+    """Build the parts of a run, and take them down again. A signal ends the run in order meanwhile.
+
+    `person` is the repository of the person who runs the command, None in a runner; `kept` gets the run's scratch
+    folder and returns the folder for what outlives the run.
+    """
+    environment = settings.environment
+    with ExitStack() as stack:
+        folder = stack.enter_context(scratch_folder(environment))
+        confinement = Confinement(environment, environ, person)
+        agent_sandbox = stack.enter_context(confinement.open_sandbox())
+        gate_sandbox = stack.enter_context(confinement.open_sandbox())
+
+        def stop() -> None:
+            agent_sandbox.stop_all()
+            gate_sandbox.stop_all()
+
+        stack.enter_context(ending_on_signals(stop))
+        outlives = kept(folder)
+        outlives.mkdir(parents=True, exist_ok=True)
+        yield Parts(
+            settings=settings,
+            forge=forge,
+            profiles=configured_profiles(settings.configuration.agents),
+            agent_sandbox=agent_sandbox,
+            gate_sandbox=gate_sandbox,
+            keeper=confinement.keeper(gate_sandbox, settings.configuration.setup),
+            folder=folder,
+            kept=outlives,
+            progress=progress,
+            redact=Redactor(environment.all_secrets()),
+            now=lambda: datetime.now(UTC),
+            clock=time.monotonic,
+            person=person,
+        )

@@ -1,0 +1,41 @@
+"""`coordinator plan`: what would be done with an issue, by which agent, and why."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from coordinator.commands.building import load_settings
+from coordinator.commands.results import print_json
+from coordinator.commands.targets import find_target
+from coordinator.flows.plan_issue import plan_issue
+from coordinator.planning.profiles import configured_profiles
+from coordinator.planning.show import plan_json, plan_text
+from coordinator.report.redaction import Redactor
+from coordinator.settings import read_environment
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Plan the issue, print the plan, write nothing; return 0."""
+    environment = read_environment(os.environ)
+    target = find_target(arguments, environment, keep=False)
+    settings = load_settings(environment, target.forge)
+    branch = settings.base_branch or target.forge.repository().default_branch
+    planned = plan_issue(
+        target.issue,
+        settings=settings,
+        forge=target.forge,
+        profiles=configured_profiles(settings.configuration.agents),
+        repository=target.repository,
+        commit=target.repository.resolve(branch if arguments.forge == "local" else "HEAD"),
+        requested_agent=arguments.agent or settings.agent,
+    )
+    if arguments.format == "json":
+        print_json(plan_json(planned.plan))
+    else:
+        sys.stdout.write(Redactor(environment.all_secrets())(plan_text(planned.plan)) + "\n")
+    return 0

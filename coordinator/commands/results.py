@@ -1,0 +1,76 @@
+"""Showing how a run ended: on standard output, in a page, and to the runner."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from coordinator.report.document import json_report
+from coordinator.report.models import Outcome
+from coordinator.report.outputs import action_outputs, write_outputs, write_summary
+from coordinator.report.page import report_page
+from coordinator.report.redaction import CleanReport
+from coordinator.report.summary import job_summary
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pydantic import JsonValue
+
+    from coordinator.environment import Environment
+
+REPORT_PAGE = "report.html"
+
+
+def print_json(document: JsonValue) -> None:
+    """Print one JSON document on standard output."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def save_page(report: CleanReport, folder: Path) -> CleanReport:
+    """Write the report page into a folder and return the report with its path."""
+    path = folder / REPORT_PAGE
+    path.write_text(report_page(report), encoding="utf-8")
+    return CleanReport(report.model_copy(update={"report_path": str(path)}))
+
+
+def tell_runner(environment: Environment, report: CleanReport) -> None:
+    """Write the step's outputs and the job summary, where the runner gives a place for them."""
+    if environment.output_file is not None:
+        write_outputs(environment.output_file, action_outputs(report))
+    if environment.summary_file is not None:
+        write_summary(environment.summary_file, job_summary(report))
+
+
+def show_result(report: CleanReport, *, as_json: bool) -> int:
+    """Print how the run ended and where to look; return the exit code.
+
+    What was not done is one line on standard error as well, so that nobody takes it for done.
+    """
+    if as_json:
+        print_json(json_report(report))
+    else:
+        sys.stdout.write("\n".join(_result_lines(report)) + "\n")
+    if report.outcome is not Outcome.COMPLETED:
+        sys.stderr.write(f"coordinator: {report.outcome or 'failed'}: {report.reason}\n")
+    return report.code
+
+
+def _result_lines(report: CleanReport) -> list[str]:
+    pull = report.pull_request
+    rows = [
+        ("outcome", f"{report.outcome}: {report.reason}"),
+        ("issue", f"#{report.issue_number} {report.issue_title}" if report.issue_number else ""),
+        ("agent", report.agent),
+        ("attempts", "; ".join(f"{attempt.number} {_verdict(attempt.verdict.passed)}" for attempt in report.attempts)),
+        ("cost", f"${report.cost_usd:.2f}" if report.attempts or report.cost_usd else ""),
+        ("branch", f"{report.branch} ({(report.commit or '')[:7]})" if report.branch else ""),
+        ("pull request", f"{pull.url}{' (draft)' if pull.draft else ''}" if pull else report.compare_url),
+        ("report", report.report_path or ""),
+    ]
+    return [f"{name + ':':<14}{value}" for name, value in rows if value]
+
+
+def _verdict(passed: bool) -> str:
+    return "accepted" if passed else "rejected"

@@ -1,0 +1,165 @@
+"""Putting the agent step together: task, tools, limits, and the watch over the claim."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from coordinator.agent.bash import BashTool
+from coordinator.agent.budget import Budget
+from coordinator.agent.edit import EditTool
+from coordinator.agent.loop import AgentLoop
+from coordinator.agent.model import ModelClient
+from coordinator.agent.output import OutputFiles
+from coordinator.agent.prompt import Task, system_prompt, task_message
+from coordinator.agent.protocol import StopRequested
+from coordinator.agent.tools import Toolbox
+from coordinator.agent.transcript import Transcript
+from coordinator.errors import CoordinatorError
+from coordinator.gates.packages import find_sources
+from coordinator.planning.endpoints import make_endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from coordinator.agent.protocol import AgentResult, SubmissionJudge, TurnReport, Usage
+    from coordinator.configuration import GatesSection
+    from coordinator.flows.journal import Journal
+    from coordinator.flows.parts import Parts
+    from coordinator.forge.models import Issue
+    from coordinator.gates.environment import TargetEnvironment
+    from coordinator.planning.models import AgentProfile, Plan
+    from coordinator.workspace.workspace import Workspace
+
+TRANSCRIPT = "transcript.jsonl"
+INSTRUCTION_FILES = ("AGENTS.md", "CLAUDE.md", "CONTRIBUTING.md")
+
+
+@dataclass(frozen=True, slots=True)
+class AgentStep:
+    """One agent at work on one issue."""
+
+    parts: Parts
+    issue: Issue
+    plan: Plan
+    profile: AgentProfile
+    workspace: Workspace
+    environment: TargetEnvironment
+    journal: Journal
+
+    def run(self, judge: SubmissionJudge) -> AgentResult:
+        """Let the agent work until the end, whichever it is. Raises what `AgentLoop.run` raises."""
+        parts, before = self.parts, (self.journal.report.usage, self.journal.report.cost_usd)
+        budget = self._budget(before[1])
+        endpoint = make_endpoint(self.profile, parts.settings.environment)
+        with (
+            ModelClient(endpoint, deadline=budget.deadline, charge=budget.charge, patience=parts.patience) as client,
+            Transcript(parts.kept / TRANSCRIPT, parts.redact) as transcript,
+            OutputFiles(parts.agent_sandbox.make_folder("outputs")) as outputs,
+        ):
+            loop = AgentLoop(
+                client,
+                self._tools(outputs, budget),
+                budget=budget,
+                transcript=transcript,
+                watcher=_Watch(parts, self.issue.number, self.journal, before),
+                judge=judge,
+                system=system_prompt(),
+                redact=parts.redact,
+            )
+            try:
+                return loop.run(self._task())
+            finally:
+                self.journal.record(usage=before[0] + budget.usage, cost_usd=before[1] + budget.cost_usd)
+
+    def _budget(self, spent: float) -> Budget:
+        limits = self.parts.settings.configuration.budget.run
+        return Budget(
+            dollars=max(limits.dollars - spent, 0.0),
+            tokens=limits.tokens,
+            turns=limits.turns,
+            deadline=time.monotonic() + limits.minutes * 60,
+            price=self.profile.price,
+        )
+
+    def _tools(self, outputs: OutputFiles, budget: Budget) -> Toolbox:
+        sandbox, checkout = self.parts.agent_sandbox, self.workspace.checkout
+        roots = [checkout / root for root in find_sources(checkout).roots]
+        bash = BashTool(
+            sandbox,
+            checkout,
+            outputs,
+            environment=self.environment.variables(*roots),
+            network=self.parts.settings.configuration.sandbox.network,
+            remaining_seconds=lambda: budget.remaining_seconds,
+            redact=self.parts.redact,
+        )
+        return Toolbox([bash, EditTool(sandbox, checkout, python=str(self.environment.python))])
+
+    def _task(self) -> str:
+        sources = find_sources(self.workspace.checkout)
+        version = ".".join(map(str, self.environment.version))
+        facts = [
+            f"packages: {', '.join(sources.places) or 'none found'}",
+            f"`python` is Python {version} with the project's dependencies",
+        ]
+        if self.workspace.resumed:
+            facts.append("the checkout holds the work of an earlier run on this issue; go on from there")
+        return task_message(
+            Task(
+                number=self.issue.number,
+                title=self.issue.title,
+                body=self.issue.body,
+                base_branch=self.workspace.base_branch,
+                plan=f"{self.plan.agent}: {self.plan.reason}",
+                gates=_gate_lines(self.parts.settings.configuration.gates, sources.places),
+                facts=facts,
+                instructions=_instructions(self.workspace),
+            )
+        )
+
+
+class _Watch:
+    """Shows every turn, and looks whether the claim still stands."""
+
+    def __init__(self, parts: Parts, number: int, journal: Journal, before: tuple[Usage, float]) -> None:
+        self._parts = parts
+        self._number = number
+        self._journal = journal
+        self._before = before
+
+    def __call__(self, report: TurnReport) -> None:
+        """Take note of one turn; raise `StopRequested` when the issue was closed meanwhile."""
+        self._journal.turn(report, self._parts.settings.configuration.budget.run, self._before)
+        try:
+            issue = self._parts.forge.issue(self._number)
+        except CoordinatorError as error:
+            self._journal.say(f"warning: could not look whether the issue is still open: {error}")
+            return
+        if issue.state == "closed":
+            raise StopRequested(f"Issue #{self._number} was closed while the work went on")
+
+
+def _gate_lines(gates: GatesSection, places: tuple[str, ...]) -> list[str]:
+    packages = " ".join(places) or "."
+    lines = {
+        "build": (gates.build.enabled, f"no type errors: `mypy --strict {packages}`"),
+        "lint": (gates.lint.enabled, "no findings: `ruff check`"),
+        "test": (gates.test.enabled, "all tests pass: `python -m pytest`"),
+        "coverage": (
+            gates.coverage.enabled,
+            f"at least {gates.coverage.threshold:g} % of the packages' lines are run by the tests",
+        ),
+    }
+    return [f"{name}: {line}" for name, (enabled, line) in lines.items() if enabled]
+
+
+def _instructions(workspace: Workspace) -> Mapping[str, str]:
+    """Return the files of the base branch that say how to work here. Never those of the checkout."""
+    found: dict[str, str] = {}
+    for name in INSTRUCTION_FILES:
+        content = workspace.repository.read_file(workspace.base_commit, name)
+        if content:
+            found[name] = content.decode("utf-8", errors="replace")
+    return found

@@ -1,0 +1,64 @@
+"""Handing the work over: branch, pull request, statuses. Also work that was not accepted, which says so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from coordinator.errors import CoordinatorError
+from coordinator.flows.journal import PULL_REQUEST
+from coordinator.forge.protocol import PullRequestForbidden
+from coordinator.report.models import PullRequestReport, StepState
+from coordinator.report.pull_request import pull_request_body, pull_request_title
+from coordinator.report.statuses import verdict_statuses
+
+if TYPE_CHECKING:
+    from coordinator.flows.journal import Journal
+    from coordinator.flows.parts import Parts
+    from coordinator.workspace.protocol import Candidate
+    from coordinator.workspace.workspace import Workspace
+
+
+def push_work(workspace: Workspace, candidate: Candidate, journal: Journal) -> None:
+    """Push the candidate to the work branch. Raises what `Workspace.push` raises."""
+    workspace.push(candidate)
+    journal.record(branch=workspace.branch, commit=candidate.commit)
+    journal.note(f"pushed {candidate.commit[:7]} to {workspace.branch}")
+
+
+def hand_over(parts: Parts, workspace: Workspace, candidate: Candidate, journal: Journal) -> None:
+    """Open or update the pull request and set the statuses of the pushed commit.
+
+    A pull request that is not accepted is a draft. Statuses are best effort: without them the verdict is the same.
+    Raises what the forge raises for the pull request, except that the token may not open one: then the record has the
+    page where a person can.
+    """
+    report = journal.clean
+    try:
+        pull = parts.forge.create_pull_request(
+            head=workspace.branch,
+            base=workspace.base_branch,
+            title=pull_request_title(report),
+            body=pull_request_body(report),
+            draft=not report.accepted,
+        )
+    except PullRequestForbidden as error:
+        page = parts.forge.compare_url(head=workspace.branch, base=workspace.base_branch)
+        journal.warn(f"{error} The branch is pushed; a person can open the pull request.")
+        journal.step(PULL_REQUEST, StepState.FAILED, "this token may not open one", compare_url=page)
+    else:
+        opened = PullRequestReport(number=pull.number, url=pull.url, draft=pull.draft)
+        journal.note(f"pull request #{pull.number}{' (draft)' if pull.draft else ''}: {pull.url}")
+        journal.step(PULL_REQUEST, StepState.DONE, pull_request=opened)
+    set_statuses(parts, candidate, journal)
+
+
+def set_statuses(parts: Parts, candidate: Candidate, journal: Journal) -> None:
+    """Set one status per gate and one for the whole on the judged commit."""
+    verdict = journal.report.verdict
+    if verdict is None or verdict.tree != candidate.tree:
+        return
+    url = journal.report.pull_request.url if journal.report.pull_request else journal.report.job_url
+    try:
+        parts.forge.set_statuses(candidate.commit, verdict_statuses(verdict, redact=parts.redact, target_url=url))
+    except CoordinatorError as error:
+        journal.warn(f"the commit statuses could not be set: {error}")

@@ -1,0 +1,123 @@
+"""What is known of a run so far: one record that every change goes through, so that people see it at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from coordinator.report.models import Activity, Step, StepState, TimelineEntry
+from coordinator.report.redaction import clean_report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from coordinator.agent.protocol import TurnReport, Usage
+    from coordinator.configuration import RunBudget
+    from coordinator.report.models import RunReport
+    from coordinator.report.progress import Progress
+    from coordinator.report.redaction import CleanReport
+
+VERIFIED, PLANNED, READY, IMPLEMENT, GATES, PULL_REQUEST = (
+    "Event verified",
+    "Planned",
+    "Branch ready",
+    "Implement",
+    "Gates",
+    "Pull request",
+)
+STEPS = (VERIFIED, PLANNED, READY, IMPLEMENT, GATES, PULL_REQUEST)
+
+
+class Publisher(Protocol):
+    """Keeps a copy of the record where people look: the comment."""
+
+    def publish(self, report: CleanReport, *, urgent: bool) -> str | None:
+        """Take the newest record; what is not urgent may wait. Return a line when it could not be published."""
+        ...
+
+
+class Journal:
+    """Holds the record of one run, logs it, and has it published."""
+
+    def __init__(
+        self,
+        report: RunReport,
+        *,
+        progress: Progress,
+        publisher: Publisher | None,
+        redact: Callable[[str], str],
+        now: Callable[[], datetime],
+    ) -> None:
+        """Without a `publisher` nothing leaves the process but the log: that is a dry run."""
+        self.report = report.model_copy(update={"steps": tuple(Step(name=name) for name in STEPS)})
+        self._progress = progress
+        self._publisher = publisher
+        self._redact = redact
+        self._now = now
+
+    @property
+    def clean(self) -> CleanReport:
+        """The record as it may leave the process."""
+        return clean_report(self.report, self._redact)
+
+    def record(self, **fields: object) -> None:
+        """Replace fields of the record without showing it yet."""
+        self.report = self.report.model_copy(update={**fields, "updated_at": self._now()})
+
+    def show(self, *, urgent: bool = True) -> None:
+        """Show the record as it is now."""
+        clean = self.clean
+        self._progress.update(clean)
+        failure = self._publisher.publish(clean, urgent=urgent) if self._publisher else None
+        if failure:
+            self._publisher = None
+            self.warn(f"the comment is not kept up any more: {failure}")
+
+    def step(self, name: str, state: StepState, detail: str = "", **fields: object) -> None:
+        """Move one line of the checklist, and change other fields at the same time."""
+        steps = tuple(
+            Step(name=step.name, state=state, detail=detail or step.detail) if step.name == name else step
+            for step in self.report.steps
+        )
+        self.record(**fields)
+        self.record(steps=steps)
+        self.show()
+
+    def say(self, text: str) -> None:
+        """Log one line and nothing else."""
+        self._progress.say(text)
+
+    def note(self, text: str, seconds: float | None = None) -> None:
+        """Log one line and put it on the timeline."""
+        self.say(text)
+        entry = TimelineEntry(at=self._now(), text=text, seconds=seconds)
+        self.record(timeline=(*self.report.timeline, entry))
+
+    def warn(self, text: str) -> None:
+        """Log one line and keep it in every report."""
+        self.say(f"warning: {text}")
+        self.record(notes=(*self.report.notes, text))
+
+    def turn(self, turn: TurnReport, limits: RunBudget, before: tuple[Usage, float]) -> None:
+        """Show one turn. It is logged too: a job that prints nothing is not even cancelled by a Gitea runner.
+
+        `before` is what the run had used when the agent step began.
+        """
+        cost = before[1] + turn.cost_usd
+        activity = Activity(
+            attempt=len(self.report.attempts) + 1,
+            turn=turn.turn,
+            turn_limit=limits.turns,
+            context_share=turn.context_share,
+            cost_usd=cost,
+            cost_limit=limits.dollars,
+            text=turn.activity,
+        )
+        peak = max(turn.context_share, self.report.peak_context_share or 0.0)
+        self.record(
+            activity=activity,
+            usage=before[0] + turn.usage,
+            cost_usd=cost,
+            peak_context_share=peak,
+        )
+        self.show(urgent=False)

@@ -1,0 +1,96 @@
+"""Planning one issue against the commit that the work would start from."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Literal
+
+from coordinator.agent.budget import Budget
+from coordinator.agent.protocol import Usage
+from coordinator.forge.protocol import Missing
+from coordinator.planning.classify import ModelClassifier
+from coordinator.planning.endpoints import make_endpoint, unavailable_agents
+from coordinator.planning.plan import make_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from coordinator.forge.models import Issue
+    from coordinator.forge.protocol import Forge
+    from coordinator.planning.classify import Classification
+    from coordinator.planning.models import AgentProfile, Plan
+    from coordinator.settings import Settings
+    from coordinator.workspace.objects import TrustedRepository
+
+PLANNING_PROFILE = "sonnet"
+"""The profile that is asked how hard an issue is."""
+PLANNING_SECONDS = 120.0
+
+
+class Classifier:
+    """Asks the planning profile, and keeps account of what that cost."""
+
+    def __init__(self, profile: AgentProfile, settings: Settings) -> None:
+        self._endpoint = make_endpoint(profile, settings.environment)
+        limits = settings.configuration.budget.run
+        self.budget = Budget(
+            dollars=limits.dollars,
+            tokens=limits.tokens,
+            turns=limits.turns,
+            deadline=time.monotonic() + PLANNING_SECONDS,
+            price=profile.price,
+        )
+
+    def classify(self, title: str, body: str) -> Classification:
+        """Judge an issue; see `coordinator.planning.classify.PlanningModel`."""
+        from coordinator.agent.model import ModelClient  # noqa: PLC0415  (the SDK costs a second; a stated issue needs none)
+
+        with ModelClient(self._endpoint, deadline=self.budget.deadline, charge=self.budget.charge) as client:
+            return ModelClassifier(client.structured).classify(title, body)
+
+
+class PlannedIssue:
+    """A plan, and what making it cost."""
+
+    def __init__(self, plan: Plan, usage: Usage, cost_usd: float) -> None:
+        self.plan = plan
+        self.usage = usage
+        self.cost_usd = cost_usd
+
+
+def plan_issue(
+    issue: Issue,
+    *,
+    settings: Settings,
+    forge: Forge,
+    profiles: Mapping[str, AgentProfile],
+    repository: TrustedRepository,
+    commit: str,
+    requested_agent: str | None,
+) -> PlannedIssue:
+    """Plan the issue against the files of a commit. Raises `Misconfigured` when no agent can be called at all."""
+    unavailable = unavailable_agents(profiles, settings.environment)
+    classifier = None
+    if PLANNING_PROFILE in profiles and PLANNING_PROFILE not in unavailable:
+        classifier = Classifier(profiles[PLANNING_PROFILE], settings)
+
+    def state(number: int) -> Literal["open", "closed"] | None:
+        try:
+            return forge.issue(number).state
+        except Missing:
+            return None
+
+    plan = make_plan(
+        issue,
+        files={entry.path: entry.size for entry in repository.entries(commit) if entry.is_file},
+        read=lambda path: repository.read_file(commit, path),
+        profiles=profiles,
+        unavailable=unavailable,
+        requested_agent=requested_agent,
+        dependencies=forge.dependencies(issue.number),
+        issue_state=state,
+        model=classifier,
+    )
+    if classifier is None:
+        return PlannedIssue(plan, Usage(), 0.0)
+    return PlannedIssue(plan, classifier.budget.usage, classifier.budget.cost_usd)

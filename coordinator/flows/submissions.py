@@ -1,0 +1,134 @@
+"""Judging what the agent submits: candidate tree, gates, and what the agent is told."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from coordinator.agent.protocol import Submission
+from coordinator.flows.journal import GATES, IMPLEMENT
+from coordinator.gates.suite import build_suite
+from coordinator.report.models import AttemptReport, Changes, StepState
+from coordinator.workspace.export import export
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from coordinator.flows.journal import Journal
+    from coordinator.flows.parts import Parts
+    from coordinator.gates.continuation import ForcedContinuationService
+    from coordinator.gates.environment import TargetEnvironment
+    from coordinator.gates.protocol import Verdict
+    from coordinator.workspace.protocol import Candidate
+    from coordinator.workspace.workspace import Workspace
+
+
+LEFT_OUT_SHOWN = 10
+
+
+class SubmissionDesk:
+    """Takes the submissions of one agent step. Satisfies `coordinator.agent.protocol.SubmissionJudge`."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        workspace: Workspace,
+        environment: TargetEnvironment,
+        journal: Journal,
+        continuation: ForcedContinuationService,
+        *,
+        agent: str,
+    ) -> None:
+        self._parts = parts
+        self._workspace = workspace
+        self._environment = environment
+        self._journal = journal
+        self._continuation = continuation
+        self._agent = agent
+        self._since = time.monotonic()
+        self._turns_before = 0
+        self.candidate: Candidate | None = None
+        """The last one that was judged."""
+
+    def __call__(self, summary: str, turns: int) -> Submission:
+        """Judge what is in the agent's checkout now."""
+        candidate = self.take(summary)
+        if candidate.empty:
+            answer = self._continuation.nothing_changed()
+            return Submission(accepted=False, final=answer.final, text=_with_left_out(answer.text, candidate))
+        self._journal.step(IMPLEMENT, StepState.DONE, f"{turns} turns")
+        self._journal.step(GATES, StepState.CURRENT)
+        verdict = self._judge(candidate)
+        self._record(verdict, turns)
+        answer = self._continuation.next(verdict)
+        state = StepState.DONE if answer.accepted else StepState.FAILED
+        self._journal.step(GATES, state, _in_one_line(verdict))
+        if not answer.final:
+            self._journal.step(IMPLEMENT, StepState.CURRENT, "mending what the gates rejected")
+        return Submission(accepted=answer.accepted, final=answer.final, text=_with_left_out(answer.text, candidate))
+
+    def take(self, summary: str) -> Candidate:
+        """Build a candidate from the checkout, and keep it."""
+        self.candidate = candidate = self._workspace.candidate(summary)
+        self._journal.record(
+            commit=candidate.commit,
+            summary=summary,
+            changes=Changes(
+                files=candidate.changed_files, insertions=candidate.insertions, deletions=candidate.deletions
+            ),
+            refused_files=candidate.refused_files,
+        )
+        return candidate
+
+    def _judge(self, candidate: Candidate) -> Verdict:
+        configuration = self._parts.settings.configuration
+
+        def write(tree: str, folder: Path) -> None:
+            export(self._workspace.repository, tree, folder)
+
+        suite = build_suite(
+            export=write,
+            tree=candidate.tree,
+            base=candidate.base,
+            section=configuration.gates,
+            sandbox=self._parts.gate_sandbox,
+            environment=lambda _source: self._environment,
+            network=configuration.sandbox.network,
+        )
+        return suite.judge()
+
+    def _record(self, verdict: Verdict, turns: int) -> None:
+        now = time.monotonic()
+        number = len(self._journal.report.attempts) + 1
+        attempt = AttemptReport(
+            number=number,
+            agent=self._agent,
+            turns=turns - self._turns_before,
+            seconds=round(now - self._since, 3),
+            verdict=verdict,
+        )
+        self._turns_before, self._since = turns, now
+        word = "accepted" if verdict.passed else "rejected"
+        self._journal.note(f"attempt {number} {word}: {_in_one_line(verdict)}", attempt.seconds)
+        for gate in verdict.gates:
+            self._journal.say(
+                f"  {'passed' if gate.passed else 'FAILED'} {gate.gate} ({gate.seconds:.1f} s): {gate.message}"
+            )
+        self._journal.record(attempts=(*self._journal.report.attempts, attempt))
+
+
+def _with_left_out(text: str, candidate: Candidate) -> str:
+    """Tell the agent what of its files did not get into the commit that was judged."""
+    lines = [*candidate.refused_files, *candidate.left_out]
+    if not lines:
+        return text
+    shown = "\n".join(f"- {line}" for line in lines[:LEFT_OUT_SHOWN])
+    more = f"\n- and {len(lines) - LEFT_OUT_SHOWN} more" if len(lines) > LEFT_OUT_SHOWN else ""
+    return f"{text}\n\nNot taken into the commit:\n{shown}{more}"
+
+
+def _in_one_line(verdict: Verdict) -> str:
+    failed = verdict.failed_gates()
+    if not failed:
+        return f"{len(verdict.gates)} of {len(verdict.gates)} gates passed"
+    return f"{', '.join(gate.gate for gate in failed)} failed"

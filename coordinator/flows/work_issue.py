@@ -1,0 +1,229 @@
+"""The flow of one issue: plan, prepare, let the agent work, judge, hand over. Here is the order of these steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from coordinator.agent.protocol import Ending
+from coordinator.errors import CoordinatorError, ExitCode, Refused
+from coordinator.flows.agent_step import AgentStep
+from coordinator.flows.comment import IssueComment
+from coordinator.flows.hand_over import hand_over, push_work
+from coordinator.flows.journal import IMPLEMENT, PLANNED, READY, VERIFIED, Journal
+from coordinator.flows.plan_issue import plan_issue
+from coordinator.flows.submissions import SubmissionDesk
+from coordinator.gates.continuation import ForcedContinuationService
+from coordinator.report.models import Outcome, RunReport, StepState
+from coordinator.sandbox.selftest import self_test
+from coordinator.signals import Terminated
+from coordinator.workspace.export import export
+from coordinator.workspace.workspace import Workspace, WorkspaceOptions
+
+if TYPE_CHECKING:
+    from coordinator.agent.protocol import AgentResult
+    from coordinator.flows.parts import Parts
+    from coordinator.forge.models import Issue
+    from coordinator.gates.environment import TargetEnvironment
+    from coordinator.planning.models import Plan
+    from coordinator.report.redaction import CleanReport
+
+CANCELLED = "The run was cancelled. Start it again to go on."
+
+_ENDINGS: dict[Ending, tuple[Outcome, ExitCode]] = {
+    Ending.ACCEPTED: (Outcome.COMPLETED, ExitCode.DONE),
+    Ending.REJECTED: (Outcome.REJECTED, ExitCode.NOT_ACCEPTED),
+    Ending.BUDGET: (Outcome.FAILED, ExitCode.NOT_ACCEPTED),
+    Ending.STUCK: (Outcome.FAILED, ExitCode.NOT_ACCEPTED),
+    Ending.DECLINED: (Outcome.FAILED, ExitCode.NOT_ACCEPTED),
+    Ending.STOPPED: (Outcome.RELEASED, ExitCode.DONE),
+    Ending.FAILED: (Outcome.FAILED, ExitCode.RETRYABLE),
+}
+
+
+def work_issue(parts: Parts, issue: Issue, *, verified: str, event: str = "") -> CleanReport:
+    """Work on one issue and return the record of how it ended, free of secrets.
+
+    `verified` says who started it and why that is allowed, `event` what they did. Expected failures end in the record,
+    with the work that is there pushed; only a fault of the coordinator itself is raised.
+    """
+    run = _IssueRun(parts, issue, verified, event)
+    try:
+        run.go()
+    except CoordinatorError as error:
+        run.break_off(Outcome.REFUSED if isinstance(error, Refused) else Outcome.FAILED, str(error), error.exit_code)
+    except Terminated:
+        run.break_off(Outcome.FAILED, CANCELLED, ExitCode.RETRYABLE)
+    return run.journal.clean
+
+
+class _IssueRun:
+    """One run on one issue, step by step."""
+
+    def __init__(self, parts: Parts, issue: Issue, verified: str, event: str) -> None:
+        self._parts = parts
+        self._issue = issue
+        self._verified = verified
+        self._workspace: Workspace | None = None
+        self._desk: SubmissionDesk | None = None
+        self.journal = _open_journal(parts, issue, verified, event)
+
+    def go(self) -> None:
+        """Do everything, in order."""
+        self.journal.step(VERIFIED, StepState.DONE, self._verified)
+        workspace = self._workspace = self._open_workspace()
+        plan = self._plan(workspace)
+        if plan.agent is None or not plan.ready:
+            outcome = Outcome.WAITING if plan.blocked_by else Outcome.BLOCKED
+            self._finish(outcome, plan.reason)
+        elif self._parts.settings.dry_run:
+            self._finish(Outcome.SKIPPED, f"Dry run: {plan.agent} would work on this. {plan.reason}")
+        else:
+            self._work(workspace, plan, plan.agent)
+
+    def break_off(self, outcome: Outcome, reason: str, code: ExitCode) -> None:
+        """End a run that an error or a signal broke off. What the agent has done so far is pushed as it is."""
+        self.journal.record(outcome=outcome, reason=reason, exit_code=int(code))
+        try:
+            if self._workspace is not None and self._desk is not None:
+                self._hand_over(self._workspace, self._desk, judged=False)
+        except CoordinatorError as error:
+            self.journal.warn(f"The work could not be handed over: {error}")
+        self._finish(outcome, reason, code)
+
+    def _open_workspace(self) -> Workspace:
+        settings = self._parts.settings
+        folder = self._parts.folder / "workspace"
+        folder.mkdir()
+        return Workspace.open(
+            self._parts.forge.git_remote(),
+            issue=self._issue.number,
+            folder=folder,
+            sandbox=self._parts.agent_sandbox,
+            base_branch=settings.base_branch,
+            options=WorkspaceOptions(protected_paths=settings.configuration.protected_paths),
+        )
+
+    def _plan(self, workspace: Workspace) -> Plan:
+        planned = plan_issue(
+            self._issue,
+            settings=self._parts.settings,
+            forge=self._parts.forge,
+            profiles=self._parts.profiles,
+            repository=workspace.repository,
+            commit=workspace.base_commit,
+            requested_agent=self._parts.settings.agent,
+        )
+        plan = planned.plan
+        self.journal.note(f"plan: {plan.agent or 'no agent'}: {plan.reason}")
+        for note in plan.metadata.notes:
+            self.journal.warn(note)
+        self.journal.step(
+            PLANNED,
+            StepState.DONE if plan.ready else StepState.FAILED,
+            f"difficulty {plan.metadata.difficulty.value}, about {plan.estimate.tokens} tokens; {plan.reason}",
+            plan=plan,
+            agent=plan.agent or "",
+            usage=planned.usage,
+            cost_usd=planned.cost_usd,
+            base=f"{workspace.base_branch}@{workspace.base_commit[:7]}",
+        )
+        return plan
+
+    def _work(self, workspace: Workspace, plan: Plan, agent: str) -> None:
+        self._check_confinement()
+        environment = self._prepare(workspace)
+        word = "continued" if workspace.resumed else "new"
+        self.journal.step(READY, StepState.DONE, f"{workspace.branch} ({word}), base {self.journal.report.base}")
+        self.journal.step(IMPLEMENT, StepState.CURRENT)
+        continuation = ForcedContinuationService(self._parts.settings.configuration.attempts)
+        self._desk = SubmissionDesk(self._parts, workspace, environment, self.journal, continuation, agent=agent)
+        profile = self._parts.profiles[agent]
+        step = AgentStep(self._parts, self._issue, plan, profile, workspace, environment, self.journal)
+        result = step.run(self._desk)
+        self._close(workspace, self._desk, result)
+
+    def _check_confinement(self) -> None:
+        """See that a confined command can read no secret, before the agent may run one."""
+        parts = self._parts
+        secrets = parts.settings.environment.all_secrets()
+        leak = self_test(parts.agent_sandbox)
+        if leak is None:
+            leak = self_test(parts.agent_sandbox, secrets)
+            if leak is None:
+                return
+            if parts.person is not None or parts.settings.configuration.sandbox.allow_unconfined:
+                self.journal.warn(f"{leak}. Run as root, or take the keys out of the shell's environment")
+                return
+        raise Refused(
+            f"The confinement of this runner does not hold (refused): {leak}",
+            mend="Let the runner run as root in a container of its own, so that commands get another uid; or set "
+            "sandbox.allow_unconfined in .coordinator.yml and accept the risk",
+        )
+
+    def _prepare(self, workspace: Workspace) -> TargetEnvironment:
+        """Prepare the target's environment from the base commit, before the agent can change anything."""
+        started = self._parts.clock()
+        source = self._parts.folder / "base"
+        export(workspace.repository, workspace.merge_base, source)
+        environment = self._parts.keeper.environment_for(source, self._parts.person)
+        for note in environment.notes:
+            self.journal.warn(note)
+        seconds = self._parts.clock() - started
+        self.journal.note(f"environment of the project: {environment.origin}", seconds)
+        return environment
+
+    def _close(self, workspace: Workspace, desk: SubmissionDesk, result: AgentResult) -> None:
+        outcome, code = _ENDINGS[result.ending]
+        self.journal.record(
+            outcome=outcome,
+            reason=result.reason,
+            exit_code=int(code),
+            summary=result.summary,
+            activity=None,
+        )
+        if outcome is not Outcome.COMPLETED:
+            self.journal.step(IMPLEMENT, StepState.FAILED, f"{result.turns} turns; {result.reason}")
+        self._hand_over(workspace, desk, judged=result.ending in {Ending.ACCEPTED, Ending.REJECTED})
+        self._finish(outcome, result.reason, code)
+
+    def _hand_over(self, workspace: Workspace, desk: SubmissionDesk, *, judged: bool) -> None:
+        """Push what there is and open the pull request. What cannot be pushed is kept as a patch."""
+        candidate = desk.candidate if judged else desk.take(self.journal.report.summary or "Work in progress")
+        if candidate is None or candidate.empty:
+            return
+        try:
+            push_work(workspace, candidate, self.journal)
+        except CoordinatorError:
+            patch = self._parts.kept / "work.patch"
+            patch.write_text(workspace.repository.diff(candidate.base, candidate.commit), encoding="utf-8")
+            self.journal.warn(f"The work could not be pushed; it is in {patch}")
+            raise
+        hand_over(self._parts, workspace, candidate, self.journal)
+
+    def _finish(self, outcome: Outcome, reason: str, code: ExitCode | None = None) -> None:
+        code = outcome.exit_code if code is None else code
+        self.journal.record(outcome=outcome, reason=reason, exit_code=int(code), activity=None)
+        self.journal.show()
+
+
+def _open_journal(parts: Parts, issue: Issue, verified: str, event: str) -> Journal:
+    started = parts.now()
+    environment = parts.settings.environment
+    gates = parts.settings.configuration.gates
+    report = RunReport(
+        run=str(environment.run_number or started.strftime("%Y%m%dT%H%M%S")),
+        job_url=environment.run_url(),
+        issue_number=issue.number,
+        issue_title=issue.title,
+        event=event,
+        verified=verified,
+        gates=tuple(name for name in ("build", "lint", "test", "coverage") if getattr(gates, name).enabled),
+        attempt_limit=parts.settings.configuration.attempts,
+        sandbox=parts.agent_sandbox.description,
+        settings={name: str(value) for name, value in parts.settings.describe().items()},
+        how_to_stop="close the issue" if parts.person is None else "press Ctrl-C",
+        started_at=started,
+        updated_at=started,
+    )
+    publisher = None if parts.settings.dry_run else IssueComment(parts.forge, issue.number, parts.clock)
+    return Journal(report, progress=parts.progress, publisher=publisher, redact=parts.redact, now=parts.now)

@@ -1,0 +1,93 @@
+"""How requests to one repository of Gitea or Forgejo are sent: explained failures, pages, things done only once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, TypeVar
+
+from coordinator.errors import Misconfigured
+from coordinator.forge.http import Call, Uncertain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from pydantic import TypeAdapter
+
+    from coordinator.forge.http import Deadline, RestClient
+    from coordinator.forge.reply import Reply
+
+T = TypeVar("T")
+
+PAGE_SIZE = 50
+"""The most that a server gives by default (``MAX_RESPONSE_ITEMS``); it may be configured lower."""
+PAGE_LIMIT = 100
+"""Pages after which a list counts as endless."""
+SETTLE_SECONDS = 1.0
+"""How long to wait for work that the server still does in the background."""
+
+
+class RepositoryApi:
+    """The part of the API below ``/repos/{owner}/{name}``."""
+
+    def __init__(self, rest: RestClient, name: str) -> None:
+        self._rest = rest
+        self.path = f"/repos/{name}"
+
+    def call(self, path: str, about: str, query: Mapping[str, str | int] | None = None) -> Call:
+        """Return the request that reads a path of the repository."""
+        return Call("GET", f"{self.path}{path}", about, query=query)
+
+    def get(self, path: str, about: str) -> Reply:
+        """Read a path of the repository."""
+        return self._rest.send(self.call(path, about))
+
+    def send_or_explain(self, call: Call, explain: Callable[[], object], deadline: Deadline | None = None) -> Reply:
+        """Send; on 500 let `explain` raise `Missing`, and if it does not, send as usual.
+
+        Gitea answers 500, not 404, for the comments and the timeline of a missing issue and the statuses of a missing
+        commit.
+        """
+        accept = (*call.accept, HTTPStatus.INTERNAL_SERVER_ERROR)
+        reply = self._rest.send(replace(call, accept=accept), deadline=deadline)
+        if reply.status != HTTPStatus.INTERNAL_SERVER_ERROR:
+            return reply
+        explain()
+        return self._rest.send(call, deadline=deadline)
+
+    def post_once(self, post: Callable[[], T], look: Callable[[], T | None]) -> T:
+        """Post; after a lost answer `look` whether it was done, and only if it was not, post once more."""
+        try:
+            return post()
+        except Uncertain:
+            self._rest.pause(SETTLE_SECONDS)
+            found = look()
+            return post() if found is None else found
+
+    def pages(
+        self,
+        path: str,
+        about: str,
+        adapter: TypeAdapter[tuple[T, ...]],
+        *,
+        query: Mapping[str, str] | None = None,
+        deadline: Deadline | None = None,
+    ) -> Iterator[T]:
+        """Yield the items of a paged list.
+
+        ``X-Total-Count`` ends it where there is one, else an empty page: a short page may only mean that the server's
+        limit is lower than ours. ``Link`` headers are not followed: they are built from another address.
+        """
+        end = deadline or self._rest.deadline()
+        count = 0
+        for page in range(1, PAGE_LIMIT + 1):
+            call = self.call(path, about, {**(query or {}), "page": page, "limit": PAGE_SIZE})
+            reply = self._rest.send(call, deadline=end)
+            found = reply.parse(adapter)
+            yield from found
+            count += len(found)
+            total = reply.headers.get("x-total-count", "")
+            if not found or (total.isdecimal() and count >= int(total)):
+                return
+        what = f"asked to {about}, the forge gives no end of pages"
+        raise Misconfigured(what, mend=f"At most {PAGE_LIMIT} pages are read; close what is done with")

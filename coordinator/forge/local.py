@@ -1,0 +1,298 @@
+"""A forge without a server: issues, comments, pull requests and statuses as files in a folder.
+
+::
+
+    <git directory>/coordinator/forge/
+    ├── lock
+    ├── issues/12.md           the issue's text, front matter and all, as it was imported
+    ├── issues/12.json         its number, title, state and where it came from
+    ├── comments/12/3.md       front matter, then the comment
+    ├── pulls/10001.md         front matter, then the description
+    └── statuses/<commit>.json
+
+The folder lies in the repository's git directory, so that nothing untracked appears in the checkout, and all worktrees
+of a repository share it. Pull requests count from 10001: issues and pull requests share one row of numbers on every
+forge, and issues get theirs from the names of their files.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from coordinator.errors import Misconfigured
+from coordinator.forge.issue_file import read_issue_file
+from coordinator.forge.local_git import LocalGit
+from coordinator.forge.local_store import FIRST_PULL_REQUEST, IssueRecord, LocalStore, PullRequestHead
+from coordinator.forge.models import (
+    Access,
+    Account,
+    Change,
+    Dependencies,
+    GitRemote,
+    HistoryEntry,
+    Issue,
+    Permission,
+    PullRequest,
+    Repository,
+)
+from coordinator.forge.protocol import Missing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from coordinator.forge.issue_file import IssueFile
+    from coordinator.forge.models import Comment, CommitStatus
+
+LOCAL_USER = Account(id=1, login="local")
+
+
+class LocalForge:
+    """One repository on this machine. Everything in it was done by one local user, who may do everything."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        repository: Path,
+        user: Account = LOCAL_USER,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Take the folder for the files and a folder in the git repository. Nothing is written yet."""
+        self._store = LocalStore(folder.absolute())
+        self._git = LocalGit(repository)
+        self._user = user
+        self._now = now
+
+    @classmethod
+    def of(cls, repository: Path) -> Self:
+        """Return the forge that lies in the repository's own git directory."""
+        return cls(LocalGit(repository).common_dir / "coordinator" / "forge", repository=repository)
+
+    @property
+    def kind(self) -> str:
+        """``local``."""
+        return "local"
+
+    def close(self) -> None:
+        """Do nothing: no file is held open."""
+
+    def import_issue(self, file: Path) -> Issue:
+        """Take over a Markdown file as an issue, or what has changed in one that was taken over before.
+
+        The number is the one that the file gives (`read_issue_file`), else the one it got before, else the next free
+        one. Raises `Misconfigured` when the file cannot be an issue, or its number belongs to another file.
+        """
+        read = read_issue_file(file)
+        source = str(file.resolve())
+        with self._store.locked():
+            records = self._store.issues()
+            before = [record for record in records.values() if record.source == source]
+            number = read.number or next((record.number for record in before), None) or _next_number(records)
+            self._refuse_taken(records.get(number), number, source, read)
+            for record in before:
+                if record.number != number:
+                    self._store.write_record(record.model_copy(update={"source": None}))
+            self._keep(records.get(number), number, source, read)
+        return self.issue(number)
+
+    def preview_issue(self, file: Path) -> Issue:
+        """Read a Markdown file as the issue that `import_issue` would make of it, and write nothing.
+
+        Raises `Misconfigured` when the file cannot be an issue.
+        """
+        read = read_issue_file(file)
+        source = str(file.resolve())
+        records = self._store.issues()
+        before = next((record.number for record in records.values() if record.source == source), None)
+        return Issue(
+            number=read.number or before or _next_number(records),
+            title=read.title,
+            body=read.text,
+            author=self._user,
+            assignees=(self._user,),
+            updated_at=self._now(),
+            html_url=file.resolve().as_uri(),
+        )
+
+    def myself(self) -> Account:
+        """Return the local user."""
+        return self._user
+
+    def account(self, login: str) -> Account | None:
+        """Return the local user by name."""
+        return self._user if login == self._user.login else None
+
+    def repository(self) -> Repository:
+        """Return the repository; its name is the one of its folder."""
+        name = self._git.path.name if self._git.path.name != ".git" else self._git.path.parent.name
+        branch = self._git.default_branch()
+        full_name = f"{self._user.login}/{name}"
+        return Repository(
+            id=1, full_name=full_name, default_branch=branch, html_url=self._git.path.as_uri(), private=True
+        )
+
+    def git_remote(self) -> GitRemote:
+        """Return the repository's path."""
+        return GitRemote(url=str(self._git.path))
+
+    def read_file(self, path: str, *, ref: str) -> bytes | None:
+        """Return a file of a branch or commit, never of the checkout."""
+        return self._git.blob(self._git.commit(ref), path)
+
+    def access(self, account: Account) -> Access:
+        """Return that the local user may do everything and nobody else anything."""
+        if account.id == self._user.id:
+            return Access(permission=Permission.ADMIN, reason="this is the local user")
+        reason = f"{account.login} is not the local user"
+        return Access(permission=Permission.NONE, reason=reason, mend="Run it as the user of this machine")
+
+    def issue(self, number: int) -> Issue:
+        """Return one issue, or pull request as an issue."""
+        if self._store.has_pull(number):
+            return self._pull_as_issue(number)
+        record, text = self._store.issue(number)
+        return Issue(
+            number=number,
+            title=record.title,
+            body=text,
+            state=record.state,
+            author=self._user,
+            assignees=(self._user,),
+            updated_at=record.updated_at,
+            html_url=self._store.text_path(number).as_uri(),
+        )
+
+    def history(self, number: int) -> tuple[HistoryEntry, ...]:
+        """Return that the local user assigned the issue to himself when he imported it; nothing for a pull request."""
+        if self._store.has_pull(number):
+            return ()
+        user, at = self._user, self._store.issue(number)[0].created_at
+        return (HistoryEntry(change=Change.ASSIGNED, by=user, subject=user.login, subject_id=user.id, at=at),)
+
+    def dependencies(self, number: int) -> Dependencies:
+        """Return none: a file has its dependencies in its text."""
+        self.issue(number)
+        return Dependencies()
+
+    def comments(self, number: int) -> tuple[Comment, ...]:
+        """Return all comments, in the order in which they were written."""
+        self.issue(number)
+        return self._store.comments(number)
+
+    def create_comment(self, number: int, body: str) -> Comment:
+        """Add a comment."""
+        self.issue(number)
+        with self._store.locked():
+            return self._store.add_comment(number, self._user, body, self._now())
+
+    def update_comment(self, comment_id: int, body: str) -> Comment:
+        """Replace the text of a comment."""
+        with self._store.locked():
+            return self._store.change_comment(comment_id, body, self._now())
+
+    def find_pull_request(self, *, head: str, base: str) -> PullRequest | None:
+        """Return the open pull request of this pair of branches."""
+        found = self._open_pull(head, base)
+        return None if found is None else self._pull(found.number)
+
+    def create_pull_request(self, *, head: str, base: str, title: str, body: str, draft: bool) -> PullRequest:
+        """Open a pull request, or update the open one of the pair."""
+        if head == base:
+            raise Misconfigured(f"{head} cannot have a pull request into itself", mend="Name another base branch")
+        for branch in (head, base):
+            if not self._git.branch_commit(branch):
+                raise Missing(f"{self._git.path} has no branch {branch!r}", mend="Push it first")
+        with self._store.locked():
+            now = self._now()
+            page = self._open_pull(head, base) or PullRequestHead(
+                number=self._store.next_pull(),
+                title="",
+                draft=draft,
+                head=head,
+                base=base,
+                created_at=now,
+                updated_at=now,
+            )
+            self._write_pull(page, title, body, draft=draft)
+        return self._pull(page.number)
+
+    def update_pull_request(self, number: int, *, title: str, body: str, draft: bool) -> PullRequest:
+        """Replace title, body and draft state."""
+        with self._store.locked():
+            self._write_pull(self._store.pull(number)[0], title, body, draft=draft)
+        return self._pull(number)
+
+    def set_statuses(self, commit: str, statuses: Sequence[CommitStatus]) -> None:
+        """Set commit statuses, one per context."""
+        full = self._git.commit(commit)
+        with self._store.locked():
+            self._store.set_statuses(full, tuple(statuses))
+
+    def compare_url(self, *, head: str, base: str) -> str:  # noqa: ARG002  (the protocol's signature)
+        """Return nothing: the local user may always open the pull request."""
+        return ""
+
+    def _refuse_taken(self, holder: IssueRecord | None, number: int, source: str, read: IssueFile) -> None:
+        """Raise `Misconfigured` when the number belongs to a pull request, or to another file with another text."""
+        mend = "Give it another `number:` in its front matter, or another name"
+        if self._store.has_pull(number):
+            raise Misconfigured(f"number {number} of {source} belongs to a pull request", mend=mend)
+        elsewhere = source if holder is None or holder.source is None else holder.source
+        if elsewhere != source and Path(elsewhere).exists() and self._store.text(number) != read.text:
+            raise Misconfigured(f"number {number} of {source} belongs to {elsewhere}", mend=mend)
+
+    def _keep(self, holder: IssueRecord | None, number: int, source: str, read: IssueFile) -> None:
+        now = self._now()
+        unchanged = holder is not None and holder.title == read.title and self._store.text(number) == read.text
+        record = IssueRecord(
+            number=number,
+            title=read.title,
+            state=holder.state if holder else "open",
+            source=source,
+            created_at=holder.created_at if holder else now,
+            updated_at=holder.updated_at if holder and unchanged else now,
+        )
+        self._store.write_issue(record, read.text)
+
+    def _open_pull(self, head: str, base: str) -> PullRequestHead | None:
+        pair = (head, base, "open")
+        return next((page for page in self._store.pulls() if (page.head, page.base, page.state) == pair), None)
+
+    def _write_pull(self, page: PullRequestHead, title: str, body: str, *, draft: bool) -> None:
+        change = {"title": title, "draft": draft, "updated_at": self._now()}
+        self._store.write_pull(page.model_copy(update=change), body)
+
+    def _pull(self, number: int) -> PullRequest:
+        page, body = self._store.pull(number)
+        return PullRequest(
+            number=number,
+            title=page.title,
+            body=body,
+            state=page.state,
+            merged=page.merged,
+            draft=page.draft,
+            head=page.head,
+            base=page.base,
+            head_commit=self._git.branch_commit(page.head),
+            url=self._store.pull_path(number).as_uri(),
+        )
+
+    def _pull_as_issue(self, number: int) -> Issue:
+        page, body = self._store.pull(number)
+        return Issue(
+            number=number,
+            title=page.title,
+            body=body,
+            state=page.state,
+            author=self._user,
+            updated_at=page.updated_at,
+            html_url=self._store.pull_path(number).as_uri(),
+            is_pull_request=True,
+        )
+
+
+def _next_number(taken: Iterable[int]) -> int:
+    """Return the number after the highest of the issues; numbers from a pull request's on were given by name."""
+    return max((number for number in taken if number < FIRST_PULL_REQUEST - 1), default=0) + 1

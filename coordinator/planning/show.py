@@ -1,0 +1,57 @@
+"""A plan as a document for machines and as lines for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pydantic import JsonValue
+
+    from coordinator.planning.models import Plan
+
+
+def plan_json(plan: Plan) -> dict[str, JsonValue]:
+    """Return the document that ``coordinator plan --format json`` prints."""
+    return {
+        "issue": {"number": plan.number, "title": plan.title},
+        "metadata": plan.metadata.model_dump(mode="json"),
+        "estimate": plan.estimate.model_dump(mode="json"),
+        "blocked_by": list(plan.blocked_by),
+        "blocks": list(plan.blocks),
+        "agent": plan.agent,
+        "reason": plan.reason,
+        "ready": plan.ready,
+    }
+
+
+def plan_text(plan: Plan) -> str:
+    """Return the plan for people, a line per fact. Control characters of the issue do not reach the terminal."""
+    metadata = plan.metadata
+    rows = [
+        ("issue", f"#{plan.number} {plan.title}"),
+        ("difficulty", f"{metadata.difficulty.value} ({metadata.source.get('difficulty', 'default')})"),
+        ("context", f"about {thousands(plan.estimate.tokens)} tokens ({plan.estimate.reason})"),
+        ("blocked by", hashes(plan.blocked_by) or "nothing"),
+        ("blocks", hashes(plan.blocks) or "nothing"),
+        ("agent", plan.agent or "none"),
+        ("why", plan.reason),
+        ("ready", "yes" if plan.ready else "no"),
+        *(("note", note) for note in metadata.notes),
+    ]
+    return "\n".join(f"{name + ':':<12}{_printable(text)}" for name, text in rows)
+
+
+def _printable(text: str) -> str:
+    return "".join(character for character in " ".join(text.split()) if character.isprintable())
+
+
+def thousands(tokens: int) -> str:
+    """Return a number of tokens as people say it: ``38k``."""
+    return f"{round(tokens / 1000)}k" if tokens >= 1_000 else str(tokens)  # noqa: PLR2004  (the meaning of k)
+
+
+def hashes(numbers: Iterable[int]) -> str:
+    """Return numbers as references: ``#9, #10``."""
+    return ", ".join(f"#{number}" for number in numbers)

@@ -1,0 +1,71 @@
+"""The one comment of an issue: written at the start, edited in place, found again by its marker and its author."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from coordinator.report.inert import inert_line, link
+from coordinator.report.sections import (
+    agent_words,
+    checklist,
+    failure_details,
+    gate_table,
+    join_within,
+    left_out,
+    marker,
+    marker_start,
+    notes,
+)
+from coordinator.report.words import clock, headline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from coordinator.forge.models import Account, Comment
+    from coordinator.report.redaction import CleanReport
+
+COMMENT_LIMIT = 65_000
+"""Characters. GitHub takes 65,536 in a comment; Gitea and Forgejo take more."""
+
+
+def comment_body(report: CleanReport) -> str:
+    """Return the comment as Markdown, at most `COMMENT_LIMIT` characters."""
+    sections = [
+        f"{marker(report)}\n### {headline(report)}",
+        checklist(report),
+        gate_table(report),
+        _failure(report),
+        left_out(report),
+        notes(report),
+        agent_words(report),
+        _footer(report),
+    ]
+    return join_within(COMMENT_LIMIT, sections, optional=(3, 6, 5, 4, 2, 1))
+
+
+def _failure(report: CleanReport) -> str:
+    """Return the newest failure; once the work is accepted, nobody needs it any more."""
+    if report.accepted or not report.attempts:
+        return ""
+    return failure_details(report.attempts[-1])
+
+
+def _footer(report: CleanReport) -> str:
+    parts = [f"Updated {clock(report.updated_at)}"]
+    if report.outcome is not None and report.job_url:
+        parts.append(link("job", report.job_url))
+    if report.sandbox:
+        parts.append(inert_line(report.sandbox, 120))
+    if report.outcome is None and report.how_to_stop:
+        parts.append(f"to stop: {inert_line(report.how_to_stop, 200)}")
+    return f"<sub>{' · '.join(parts)}</sub>"
+
+
+def find_own(comments: Iterable[Comment], me: Account, issue_number: int) -> Comment | None:
+    """Return our comment on the issue: it starts with our marker *and* was written by us. The newest of several.
+
+    The marker alone proves nothing: anybody can write it.
+    """
+    start = f"{marker_start(issue_number)} "
+    own = [comment for comment in comments if comment.author.id == me.id and comment.body.lstrip().startswith(start)]
+    return own[-1] if own else None

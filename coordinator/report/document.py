@@ -1,0 +1,43 @@
+"""The document that ``run`` and ``work`` print with ``--format json``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from coordinator.planning.show import plan_json
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from coordinator.report.models import AttemptReport
+    from coordinator.report.redaction import CleanReport
+
+
+def json_report(report: CleanReport) -> dict[str, JsonValue]:
+    """Return the document. All keys are always there; what a run did not come to is null, empty or 0."""
+    pull_request = report.pull_request
+    return {
+        "outcome": report.outcome.value if report.outcome else None,
+        "reason": report.reason,
+        "exit_code": report.code,
+        "issue": {"number": report.issue_number, "title": report.issue_title} if report.issue_number else None,
+        "agent": report.agent or None,
+        "plan": plan_json(report.plan) if report.plan else None,
+        "branch": report.branch,
+        "commit": report.commit,
+        "pull_request": pull_request.model_dump(mode="json") if pull_request else None,
+        "attempts": [_attempt(attempt) for attempt in report.attempts],
+        "usage": report.usage.model_dump(mode="json"),
+        "cost_usd": round(report.cost_usd, 6),
+        "report": report.report_path,
+    }
+
+
+def _attempt(attempt: AttemptReport) -> dict[str, JsonValue]:
+    return {
+        "number": attempt.number,
+        "agent": attempt.agent,
+        "turns": attempt.turns,
+        "seconds": attempt.seconds,
+        "verdict": attempt.verdict.model_dump(mode="json"),
+    }

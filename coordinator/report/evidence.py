@@ -1,0 +1,71 @@
+"""The lines that show why a gate did not pass, from the details of its result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field, ValidationError
+
+from coordinator.models import Foreign
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic import JsonValue
+
+    from coordinator.gates.protocol import GateResult
+
+LINE_LIMIT = 240
+"""Characters of one line."""
+
+
+class Finding(Foreign):
+    """One entry of a list of findings, as `coordinator.gates.protocol.GateResult.details` describes it."""
+
+    path: str = ""
+    line: int = 0
+    column: int = 0
+    code: str = ""
+    message: str = Field()
+
+    def lines(self) -> list[str]:
+        """Return ``path:line:column: code message``; a message of several lines is set in below."""
+        place = ":".join([self.path, *(str(number) for number in (self.line, self.column) if number)]).strip(":")
+        first, *rest = self.message.splitlines() or [""]
+        head = " ".join(part for part in (f"{place}:" if place else "", self.code, first) if part)
+        return [head, *(f"    {line}" for line in rest)]
+
+
+def findings(result: GateResult) -> tuple[Finding, ...]:
+    """Return the findings of a gate that have a place in a file."""
+    listed = [item for value in result.details.values() if isinstance(value, list) for item in value]
+    return tuple(finding for item in listed for finding in _read(item) if finding.path)
+
+
+def evidence_lines(result: GateResult, most: int) -> list[str]:
+    """Return the message of a gate and its evidence, at most `most` lines; the last one says how much is left out."""
+    lines = [result.message, *(line for value in result.details.values() for line in _lines(value))]
+    lines = [line if len(line) <= LINE_LIMIT else f"{line[:LINE_LIMIT]}…" for line in lines]
+    if len(lines) <= most:
+        return lines
+    return [*lines[: most - 1], f"… and {len(lines) - most + 1} more lines"]
+
+
+def _lines(value: JsonValue) -> Iterator[str]:
+    """Give the lines of a list of findings or of a text of several lines; other details are numbers and names."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _finding_lines(item)
+    elif isinstance(value, str) and "\n" in value.strip():
+        yield from value.strip().splitlines()
+
+
+def _finding_lines(item: JsonValue) -> list[str]:
+    return [line for finding in _read(item) for line in finding.lines()]
+
+
+def _read(item: JsonValue) -> tuple[Finding, ...]:
+    try:
+        return (Finding.model_validate(item),)
+    except ValidationError:
+        return ()

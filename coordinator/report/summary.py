@@ -1,0 +1,124 @@
+"""The job summary: the whole run on one page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from coordinator.report.evidence import evidence_lines
+from coordinator.report.inert import code, fenced, inert_cell, link
+from coordinator.report.sections import (
+    agent_words,
+    folded,
+    gate_table,
+    join_within,
+    left_out,
+    notes,
+    table,
+    verdict_table,
+)
+from coordinator.report.words import clock, dollars, duration, headline, per_cent, tokens
+
+if TYPE_CHECKING:
+    from coordinator.report.redaction import CleanReport
+
+SUMMARY_BYTES = 1024 * 1024
+"""GitHub and Gitea refuse a longer file (docs.github.com, "Workflow commands", step isolation and limits)."""
+_CHARACTERS = SUMMARY_BYTES // 4
+"""So many characters fit whatever they are: UTF-8 takes up to four bytes."""
+_EVIDENCE_LINES = 50
+_TIMELINE_ENTRIES = 200
+
+
+def job_summary(report: CleanReport) -> str:
+    """Return the summary as Markdown, below `SUMMARY_BYTES` in UTF-8."""
+    sections = [
+        f"## {headline(report)}",
+        _facts(report),
+        gate_table(report) if len(report.attempts) > 1 else "",
+        verdict_table(report.verdict) if report.verdict else "",
+        _timeline(report),
+        left_out(report),
+        notes(report),
+        _evidence(report),
+        _settings(report),
+        agent_words(report),
+    ]
+    return join_within(_CHARACTERS, sections, optional=(8, 4, 7, 9))
+
+
+def facts(report: CleanReport) -> list[tuple[str, str]]:
+    """Return the table of the run as pairs of plain text; what is not known is left out."""
+    usage = report.usage
+    issue = f"#{report.issue_number} {report.issue_title}" if report.issue_number else ""
+    peak = per_cent(report.peak_context_share) if report.peak_context_share is not None else ""
+    pairs = [
+        ("issue", issue),
+        ("event", report.event),
+        ("verified", report.verified),
+        ("agent", report.agent),
+        ("why this agent", report.plan.reason if report.plan else ""),
+        ("base", report.base),
+        ("branch", report.branch or ""),
+        ("commit", report.commit or ""),
+        ("attempts", _attempts(report)),
+        ("turns", str(sum(attempt.turns for attempt in report.attempts)) if report.attempts else ""),
+        ("tokens in", tokens(usage.input_tokens) if usage.total_tokens else ""),
+        ("tokens out", tokens(usage.output_tokens) if usage.total_tokens else ""),
+        ("tokens from and to the cache", _cache(report) if usage.total_tokens else ""),
+        ("cost", dollars(report.cost_usd)),
+        ("peak context", peak),
+        ("time", duration(report.seconds)),
+        ("confinement", report.sandbox),
+        ("change", _change(report)),
+    ]
+    return [(name, value) for name, value in pairs if value]
+
+
+def _attempts(report: CleanReport) -> str:
+    if not report.attempts:
+        return ""
+    return f"{len(report.attempts)} of {report.attempt_limit}" if report.attempt_limit else str(len(report.attempts))
+
+
+def _cache(report: CleanReport) -> str:
+    return f"{tokens(report.usage.cache_read_tokens)} and {tokens(report.usage.cache_write_tokens)}"
+
+
+def _change(report: CleanReport) -> str:
+    changes = report.changes
+    return f"{len(changes.files)} files, +{changes.insertions} −{changes.deletions}" if changes.files else ""  # noqa: RUF001
+
+
+def _facts(report: CleanReport) -> str:
+    rows = [[name, inert_cell(value, 500)] for name, value in facts(report)]
+    if report.pull_request is not None:
+        rows.append(["pull request", link(f"#{report.pull_request.number}", report.pull_request.url)])
+    return table(["", ""], rows)
+
+
+def _timeline(report: CleanReport) -> str:
+    rows = [
+        [
+            clock(entry.at),
+            inert_cell(entry.text, 200),
+            duration(entry.seconds) if entry.seconds is not None else "",
+        ]
+        for entry in report.timeline[-_TIMELINE_ENTRIES:]
+    ]
+    return table(["time", "what", "took"], rows) if rows else ""
+
+
+def _evidence(report: CleanReport) -> str:
+    """Return the last evidence of every gate that did not pass, folded."""
+    failed = report.verdict.failed_gates() if report.verdict else ()
+    return "\n\n".join(
+        folded(f"{result.gate}: why it failed", fenced("\n".join(evidence_lines(result, _EVIDENCE_LINES))))
+        for result in failed
+    )
+
+
+def _settings(report: CleanReport) -> str:
+    if not report.settings:
+        return ""
+    rows = [[code(name).replace("|", r"\|"), inert_cell(value, 300)] for name, value in report.settings.items()]
+    return folded("Configuration of this run", table(["key", "value"], rows))

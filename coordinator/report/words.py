@@ -1,0 +1,128 @@
+"""Durations, money, shares and the one line that says how a run stands."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from coordinator.report.inert import code, inert_line, link
+from coordinator.report.models import Outcome
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from coordinator.report.redaction import CleanReport
+
+_CENT = 0.01
+_MINUTE, _HOUR = 60, 3600
+REASON_LIMIT = 400
+"""Characters of a reason in a heading."""
+
+
+def duration(seconds: float) -> str:
+    """Return ``0.4s``, ``12s``, ``11m 40s`` or ``2h 5m``."""
+    if seconds < 10:  # noqa: PLR2004  (below ten seconds the tenth matters)
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole}s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE}m {whole % _MINUTE}s"
+    return f"{whole // _HOUR}h {whole % _HOUR // _MINUTE}m"
+
+
+def clock(moment: datetime) -> str:
+    """Return the time of day, ``12:04:31 UTC``."""
+    return f"{moment.astimezone(UTC):%H:%M:%S} UTC"
+
+
+def dollars(amount: float) -> str:
+    """Return ``$0.91``; below a cent with four digits, as small models cost that little."""
+    return f"${amount:.4f}" if 0 < amount < _CENT else f"${amount:.2f}"
+
+
+def per_cent(share: float) -> str:
+    """Return ``61 %``."""
+    return f"{round(share * 100)} %"
+
+
+def tokens(number: int) -> str:
+    """Return a number of tokens with a comma for each thousand."""
+    return f"{number:,}"
+
+
+def plural(number: int, thing: str) -> str:
+    """Return ``1 attempt`` or ``3 attempts``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def headline(report: CleanReport) -> str:
+    """Return how the run stands, in one line of Markdown."""
+    if report.outcome is None:
+        return _working(report)
+    return _HEADLINES[report.outcome](report)
+
+
+def _working(report: CleanReport) -> str:
+    attempt = report.activity.attempt if report.activity else len(report.attempts) + 1
+    parts = [f"🟡 Working — attempt {attempt}"]
+    if report.agent:
+        note = f" ({inert_line(report.agent_note, 120)})" if report.agent_note else ""
+        parts.append(f"agent {code(report.agent)}{note}")
+    if report.job_url:
+        parts.append(link("job", report.job_url))
+    if report.branch:
+        parts.append(link(code(report.branch), report.branch_url))
+    return " · ".join(parts)
+
+
+def _completed(report: CleanReport) -> str:
+    verdict = report.verdict
+    gates = f"{len(verdict.gates)}/{len(verdict.gates)} gates" if verdict else "no gates"
+    if not report.accepted:  # a fault of ours must not look like success
+        return f"⚠️ Not done — the run says completed, but its last verdict does not · {dollars(report.cost_usd)}"
+    return f"✅ Done in {duration(report.seconds)} — {_where(report)} · {gates} · {dollars(report.cost_usd)}"
+
+
+def _rejected(report: CleanReport) -> str:
+    return f"⚠️ Not done — {_where(report)}, {_why(report)} · {dollars(report.cost_usd)}"
+
+
+def _waiting(report: CleanReport) -> str:
+    blockers = report.plan.blocked_by if report.plan else ()
+    named = ", ".join(f"#{number}" for number in blockers) or _why(report)
+    return f"⏸ Waiting for {named}"
+
+
+def _stopped(report: CleanReport) -> str:
+    saved = f"; work saved on {link(code(report.branch), report.branch_url)}" if report.commit and report.branch else ""
+    cost = f" · {dollars(report.cost_usd)}" if report.cost_usd else ""
+    word = "Stopped" if report.outcome is Outcome.RELEASED else "Not done"
+    return f"⛔ {word} — {_why(report)}{saved}{cost}"
+
+
+def _where(report: CleanReport) -> str:
+    """Say where the work is: a pull request, or a branch from which a person opens one."""
+    if report.pull_request is not None:
+        kind = "draft PR" if report.pull_request.draft else "PR"
+        return link(f"{kind} #{report.pull_request.number}", report.pull_request.url)
+    if report.branch is None or report.commit is None:
+        return "nothing was pushed"
+    branch = f"branch {link(code(report.branch), report.branch_url)}"
+    return f"{branch} ({link('open the pull request', report.compare_url)})" if report.compare_url else branch
+
+
+def _why(report: CleanReport) -> str:
+    return inert_line(report.reason.rstrip(". "), REASON_LIMIT) or "no reason was given"
+
+
+_HEADLINES = {
+    Outcome.COMPLETED: _completed,
+    Outcome.REJECTED: _rejected,
+    Outcome.BLOCKED: lambda report: f"⏸ Blocked — {_why(report)}",
+    Outcome.WAITING: _waiting,
+    Outcome.RELEASED: _stopped,
+    Outcome.SKIPPED: lambda report: f"⏭ Skipped — {_why(report)}",
+    Outcome.REFUSED: lambda report: f"❌ Not started — {_why(report)}",
+    Outcome.FAILED: _stopped,
+}

@@ -1,0 +1,278 @@
+"""The sandbox: one folder, one uid, and the function that runs a command confined."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from pydantic import TypeAdapter
+
+from coordinator.errors import Unreachable
+from coordinator.sandbox import reach
+from coordinator.sandbox.ownership import change_owner
+from coordinator.sandbox.protocol import Command, CommandResult, Limits, Network
+from coordinator.sandbox.running import Ended, Launcher, Running
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+    from coordinator.sandbox.orders import Check, Cover, Failure, Order
+    from coordinator.sandbox.uid import UidLease
+
+_ANSWERS = TypeAdapter(list[bool])
+_PROBE = Command(argv=(), cwd=Path("/"), limits=Limits(seconds=30), network=Network.NONE)
+
+
+class StepRefused(Exception):
+    """The machine does not allow one step of the confinement."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(f"{failure.step}: {failure.error}")
+        self.step = failure.step
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What this machine lets us do, found by trying."""
+
+    lease: UidLease | None
+    """None: commands run as the coordinator's own uid."""
+    holds_network: bool
+    """Whether a command can be kept from the network."""
+    processes: int
+    """Bound on processes and threads of the leased uid; without one it would count a person's whole session."""
+
+    @property
+    def uid(self) -> int | None:
+        """The uid that commands get, None for our own."""
+        return None if self.lease is None else self.lease.uid
+
+    @property
+    def side(self) -> str:
+        """Who runs the commands, in words."""
+        return f"the coordinator's own uid {os.geteuid()}" if self.uid is None else f"uid {self.uid}"
+
+
+class ConfinedSandbox:
+    """Runs commands that belong to the agent or to the repository. Made by `opening.open_sandbox`.
+
+    Everything of one sandbox (uid, HOME, TMPDIR) is shared by its commands, and nothing of it is seen by another
+    sandbox of a root coordinator. So the agent and the gates get one each.
+    """
+
+    def __init__(self, root: Path, means: Means, launcher: Launcher) -> None:
+        """`root` is a folder of our own that this sandbox removes when it is closed."""
+        self.root = root
+        self.means = means
+        self.environment: Mapping[str, str] = {}
+        self._launcher = launcher
+        self._required: dict[Path, reach.Use] = {root: reach.Use.ENTER}
+        self._covers: tuple[Cover, ...] = ()
+        self._reaching = threading.RLock()
+        self._running: set[Running] = set()
+        self._stopped = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def description(self) -> str:
+        """One line for people: how commands are confined here."""
+        network = "held back where asked" if self.means.holds_network else "not held back here"
+        covered = "".join(f", private view of {cover['folder']}" for cover in self._covers)
+        return f"{self.means.side}, clean environment, no new privileges{covered}; network {network}"
+
+    def run(self, command: Command) -> CommandResult:
+        """Run one command and leave no process of it behind. Thread-safe.
+
+        A program that is missing or a folder that cannot be entered is a result with a shell's exit code (127, 126).
+        Raises `Unreachable` when the confinement itself cannot be set up, when a process could not be ended, and after
+        `stop_all`. An exception that a signal handler raises meanwhile passes through when all processes are gone.
+        """
+        order = self._order(command)
+        try:
+            ended = self._carry_out(order, stdin=command.stdin, merged=command.merge_stderr)
+        except StepRefused as refused:
+            raise Unreachable(
+                f"a command could not be confined: {refused}", mend="See what `coordinator doctor` says of this runner"
+            ) from refused
+        return _result(ended, command)
+
+    def check_reachable(self, path: Path, *, writable: bool = False) -> None:
+        """Make sure that commands can read a file or folder, by a private view of a closed parent where needed.
+
+        Raises `Misconfigured`, which names the closed folder and the mend. Looks at the way to `path` and at `path`
+        itself, not at what is in it.
+        """
+        use = reach.Use.WRITE if writable else reach.Use.READ
+        with self._reaching:
+            self.reach({path: max(self._required.get(path, use), use)})
+
+    def reach(self, required: Mapping[Path, reach.Use], optional: Sequence[Path] = ()) -> frozenset[Path]:
+        """Do the same for several paths; gives those of the optional ones that can be read."""
+        with self._reaching:
+            wanted = {**self._required, **required}
+            plan = reach.plan(wanted, optional, self.probe, self.means.side)
+            self._required, self._covers = wanted, plan.covers
+        return plan.readable
+
+    def probe(self, checks: list[Check], covers: list[Cover]) -> list[bool]:
+        """Ask the kernel, as the confined side, what it may use. Raises `reach.NoView`.
+
+        A machine that does not let us hold the network or change the uid is remembered in `means`.
+        """
+        while True:
+            order: Order = {**self._order(_PROBE), "checks": checks, "covers": covers}
+            try:
+                ended = self._carry_out(order, stdin=b"", merged=False)
+            except StepRefused as refused:
+                if refused.step == "view":
+                    raise reach.NoView from refused
+                self._do_without(refused)
+            else:
+                return _ANSWERS.validate_json(ended.stdout)
+
+    def give(self, folder: Path) -> None:
+        """Hand an existing folder with all its content over to the confined side, so that commands may write there.
+
+        Raises `Misconfigured` for a file with a second hard link, and when the folder cannot be reached.
+        """
+        if self.means.uid is not None:
+            change_owner(folder, self.means.uid)
+        if not folder.is_relative_to(self.root):
+            self.check_reachable(folder, writable=True)
+
+    def take(self, folder: Path) -> None:
+        """Take a folder with all its content back: the confined side may still be able to read it, but not to write."""
+        if self.means.uid is not None:
+            change_owner(folder, os.geteuid(), was=self.means.uid)
+
+    def make_folder(self, prefix: str) -> Path:
+        """Create an empty folder, closed to other users, that commands can reach and write. Gone after `close`."""
+        folder = Path(tempfile.mkdtemp(prefix=f"{prefix}-", dir=self.root))
+        if self.means.uid is not None:
+            os.chown(folder, self.means.uid, self.means.uid)
+        return folder
+
+    def stop_all(self) -> None:
+        """End all running commands, and run none from now on. Returns at once; for signal handlers and other threads.
+
+        Each `run` raises `Unreachable` in its own thread as soon as all its processes are gone.
+        """
+        self._stopped = True
+        for running in tuple(self._running):
+            running.stop()
+
+    def close(self) -> None:
+        """Remove the sandbox's folder and give its uid back. All `run` calls must have returned."""
+        _remove(self.root)
+        if self.means.lease is not None:
+            self.means.lease.release()
+            self.means = replace(self.means, lease=None)
+
+    def _order(self, command: Command) -> Order:
+        """Write the order for a command; `Running` fills in the descriptors."""
+        return {
+            "argv": list(command.argv),
+            "checks": [],
+            "cwd": str(command.cwd.absolute()),
+            "env": {**self.environment, **command.env},
+            "seconds": command.limits.seconds,
+            "stdin": None,
+            "stdout": -1,
+            "stderr": None,
+            "output_bytes": command.limits.output_bytes,
+            "file_bytes": command.limits.file_bytes,
+            "processes": None if self.means.uid is None else self.means.processes,
+            "uid": self.means.uid,
+            "network": command.network.value if self.means.holds_network else Network.OPEN.value,
+            "covers": list(self._covers),
+        }
+
+    def _carry_out(self, order: Order, *, stdin: bytes, merged: bool) -> Ended:
+        """Let a supervisor do it. Raises `StepRefused` when a step failed, `Unreachable` when the supervisor did."""
+        with Running(self._launcher, self.root, stdin) as running:
+            self._running.add(running)
+            try:
+                self._refuse_when_stopped()
+                ended = running.carry_out(order, merged=merged)
+            finally:
+                self._running.discard(running)
+        self._refuse_when_stopped()
+        return _checked(ended)
+
+    def _refuse_when_stopped(self) -> None:
+        if self._stopped:
+            raise Unreachable("confined commands were stopped because the run ends", mend="Start the run again")
+
+    def _do_without(self, refused: StepRefused) -> None:
+        if refused.step == "network" and self.means.holds_network:
+            self.means = replace(self.means, holds_network=False)
+        elif refused.step == "identity" and self.means.lease is not None:
+            self.means.lease.release()
+            self.means = replace(self.means, lease=None)
+        else:
+            raise Unreachable(
+                f"this machine cannot confine commands: {refused}",
+                mend="See what `coordinator doctor` says of this runner",
+            ) from refused
+
+
+def _checked(ended: Ended) -> Ended:
+    """Pass on how a command ended, unless it is our own side that failed."""
+    if not ended.clean or (ended.report is not None and ended.report.survivors):
+        raise Unreachable("a process of a confined command could not be ended", mend="Restart the runner's machine")
+    if ended.report is None and ended.returncode >= 0:
+        raise Unreachable(
+            f"the launcher of confined commands failed: {ended.complaint}", mend="Check the coordinator's installation"
+        )
+    if ended.report is not None and ended.report.failure is not None:
+        raise StepRefused(ended.report.failure)
+    return ended
+
+
+def _result(ended: Ended, command: Command) -> CommandResult:
+    limit = command.limits.output_bytes
+    if ended.report is None:  # a command of our own uid has killed its supervisor
+        return CommandResult(
+            exit_code=None,
+            signal=None if ended.overdue else -ended.returncode,
+            timed_out=ended.overdue,
+            stdout=ended.stdout,
+            stderr=ended.stderr,
+            truncated=limit in {len(ended.stdout), len(ended.stderr)},
+            seconds=ended.seconds,
+        )
+    status = signal.SIGKILL if ended.report.status is None else ended.report.status
+    code = os.waitstatus_to_exitcode(status)
+    return CommandResult(
+        exit_code=None if code < 0 or ended.report.timed_out else code,
+        signal=-code if code < 0 else None,
+        timed_out=ended.report.timed_out,
+        stdout=ended.stdout,
+        stderr=ended.stderr,
+        truncated=ended.report.truncated,
+        seconds=ended.seconds,
+    )
+
+
+def _remove(root: Path) -> None:
+    """Remove a tree, also when commands of our own uid have closed some of its folders."""
+    for place, folders, _ in os.walk(root):
+        for name in folders:
+            folder = Path(place, name)
+            if not folder.is_symlink():
+                folder.chmod(0o700)
+    shutil.rmtree(root, ignore_errors=True)

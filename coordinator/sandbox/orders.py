@@ -1,0 +1,89 @@
+"""What the coordinator tells the launcher, and what it hears back: one JSON document each way.
+
+The launcher imports this for type checking only: `typing` would cost it a quarter of its start.
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from coordinator.models import Frozen
+
+
+class Bind(TypedDict):
+    """A path that is shown inside a cover."""
+
+    path: str
+    writable: bool
+
+
+class Link(TypedDict):
+    """A symbolic link that is made anew inside a cover."""
+
+    path: str
+    target: str
+
+
+class Cover(TypedDict):
+    """A folder that the confined uid cannot enter, replaced by a fresh one that shows the wanted paths only."""
+
+    folder: str
+    binds: list[Bind]
+    links: list[Link]
+
+
+class Check(TypedDict):
+    """A question of a probe: whether the confined side may use this path so."""
+
+    path: str
+    mode: int
+    """As for `os.access`."""
+
+
+class Order(TypedDict):
+    """One command for the launcher."""
+
+    argv: list[str]
+    """Empty for a probe, which answers `checks` on standard output as a JSON list of booleans."""
+    checks: list[Check]
+    cwd: str
+    env: dict[str, str]
+    seconds: float
+    stdin: int | None
+    """Descriptor to read from; None is /dev/null."""
+    stdout: int
+    """Descriptor of the file that keeps the output."""
+    stderr: int | None
+    """None: into standard output."""
+    output_bytes: int
+    file_bytes: int
+    processes: int | None
+    """RLIMIT_NPROC; None leaves it."""
+    uid: int | None
+    """uid and gid to become; None stays who we are."""
+    network: str
+    """``open``, ``loopback`` or ``none``, already reduced to what this machine can do."""
+    covers: list[Cover]
+
+
+class Failure(Frozen):
+    """A step of the confinement that could not be taken; the command was not started."""
+
+    step: str
+    """``streams``, ``limits``, ``view``, ``network``, ``identity`` or ``privileges``."""
+    error: str
+
+
+class Report(Frozen):
+    """How a command ended."""
+
+    status: int | None
+    """As of `os.waitpid`; None when it had to be left."""
+    timed_out: bool
+    stopped: bool
+    """The coordinator asked for the end, or is gone."""
+    truncated: bool
+    """Output was dropped."""
+    survivors: bool
+    """Processes that even SIGKILL did not end within the time for it."""
+    failure: Failure | None

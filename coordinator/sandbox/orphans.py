@@ -1,0 +1,52 @@
+"""The second net: what a confined command left behind when its supervisor was killed.
+
+This process adopts the orphans of its supervisors (`kernel.become_subreaper`). They are told from its own children by
+their session: each confined command starts one of its own before it runs, and no process can enter another's session.
+So nothing else in this process may start a child in a new session.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from coordinator.sandbox.launcher import tree
+
+KILL_SECONDS = 10.0
+_PAUSE_SECONDS = 0.005
+
+
+def end_orphans() -> bool:
+    """Kill and collect adopted processes until there are none; False when some outlived `KILL_SECONDS`."""
+    deadline = time.monotonic() + KILL_SECONDS
+    while _end_those_found():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_PAUSE_SECONDS)
+    return True
+
+
+def _end_those_found() -> int:
+    """Kill and collect each adopted process once; gives how many there were."""
+    found = 0
+    for pid in tree.children(os.getpid()):
+        if _is_adopted(pid):
+            found += 1
+            tree.send((pid,), signal.SIGKILL)
+            _collect(pid)
+    return found
+
+
+def _is_adopted(pid: int) -> bool:
+    try:
+        return os.getsid(pid) != os.getsid(0)
+    except ProcessLookupError:
+        return False
+
+
+def _collect(pid: int) -> None:
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:  # another thread was faster
+        return

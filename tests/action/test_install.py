@@ -1,0 +1,365 @@
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from coordinator.dependencies import MARKER, base_python, environment_key, installer_environment, prepare_environment
+from coordinator.errors import Misconfigured, Unreachable
+from coordinator.install import main
+from tests.action.support import (
+    BASE_PYTHON,
+    ROOT,
+    Index,
+    clean_environment,
+    make_project,
+    make_wheel,
+    python_without_pip,
+    run_installer,
+    serve,
+    start_installer,
+)
+from tests.support import API_CANARY, FORGE_CANARY
+
+
+@pytest.fixture
+def wheels(tmp_path: Path) -> Path:
+    return tmp_path / "wheels"
+
+
+@pytest.fixture
+def project(tmp_path: Path, wheels: Path) -> Path:
+    return make_project(tmp_path / "a project", sha256=make_wheel(wheels, "tiny")[1])
+
+
+@pytest.fixture
+def env(wheels: Path) -> dict[str, str]:
+    return clean_environment(PIP_FIND_LINKS=str(wheels))
+
+
+def imports_tiny(python: str | Path) -> bool:
+    return subprocess.run([python, "-I", "-c", "import tiny"], check=False, capture_output=True).returncode == 0
+
+
+def environments(root: Path) -> list[Path]:
+    return [path for path in (root / "coordinator").iterdir() if path.is_dir()]
+
+
+def test_installs_what_the_lock_names_and_finds_it_again(project: Path, tmp_path: Path, env: dict[str, str]) -> None:
+    first = run_installer(project, tmp_path / "root", env=env)
+    assert first.returncode == 0, first.stderr
+    assert re.search(r"installed in \d+\.\d s", first.stderr)
+    python = first.stdout.splitlines()[-1]
+    assert imports_tiny(python)
+    assert Path(python).parents[2] == tmp_path / "root" / "coordinator"
+    start = time.monotonic()
+    second = run_installer(project, tmp_path / "root", env=env)
+    assert time.monotonic() - start < 2  # a process start; an installation takes longer
+    assert (second.returncode, second.stdout, second.stderr) == (0, first.stdout, "")
+
+
+def test_another_lock_is_another_environment(project: Path, tmp_path: Path, wheels: Path, env: dict[str, str]) -> None:
+    old = prepare_environment([str(tmp_path / "root")], project, env)
+    sha256 = make_wheel(wheels, "other")[1]
+    (project / "requirements.lock").write_text(f"other==1.0 --hash=sha256:{sha256}\n", "utf-8")
+    new = prepare_environment([str(tmp_path / "root")], project, env)
+    assert old != new
+    assert imports_tiny(old)
+    assert not imports_tiny(new)
+
+
+def test_the_key_names_the_lock_and_the_interpreter() -> None:
+    assert environment_key(b"a") != environment_key(b"b")
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import coordinator.dependencies as d; print(d.environment_key(b'a'))"
+    here = subprocess.run([BASE_PYTHON, "-I", "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+    assert here == environment_key(b"a"), "an environment and the Python behind it are the same interpreter"
+    other = code.replace("print", "sys.base_prefix = '/other'; print")
+    there = subprocess.run([BASE_PYTHON, "-I", "-c", other], check=True, capture_output=True, text=True).stdout.strip()
+    assert there != here
+
+
+def test_a_wrong_hash_is_refused(project: Path, tmp_path: Path, env: dict[str, str]) -> None:
+    (project / "requirements.lock").write_text(f"tiny==1.0 --hash=sha256:{'0' * 64}\n", "utf-8")
+    done = run_installer(project, tmp_path / "root", env=env)
+    assert done.returncode == 4
+    assert "hash" in done.stderr.lower()
+    assert "Check the package index" in done.stderr
+    assert done.stdout == ""
+    assert not list((tmp_path / "root").rglob(MARKER))
+    assert not list((tmp_path / "root").rglob("tiny.py"))
+
+
+def test_a_package_without_hash_is_refused(project: Path, tmp_path: Path, env: dict[str, str]) -> None:
+    (project / "requirements.lock").write_text("tiny==1.0\n", "utf-8")
+    assert run_installer(project, tmp_path / "root", env=env).returncode == 4
+
+
+def test_no_code_of_a_package_runs_while_it_is_installed(
+    project: Path, tmp_path: Path, wheels: Path, env: dict[str, str]
+) -> None:
+    next(wheels.glob("tiny*")).unlink()
+    script = f"open({str(tmp_path / 'ran')!r}, 'w')\n".encode()
+    with tarfile.open(wheels / "tiny-1.0.tar.gz", "w:gz") as archive:
+        entry = tarfile.TarInfo("tiny-1.0/setup.py")
+        entry.size = len(script)
+        archive.addfile(entry, BytesIO(script))
+    import hashlib
+
+    sha256 = hashlib.sha256((wheels / "tiny-1.0.tar.gz").read_bytes()).hexdigest()
+    (project / "requirements.lock").write_text(f"tiny==1.0 --hash=sha256:{sha256}\n", "utf-8")
+    assert run_installer(project, tmp_path / "root", env=env).returncode == 4
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_missing_package_is_one_line_with_the_mend(project: Path, tmp_path: Path, env: dict[str, str]) -> None:
+    secret_index = {**env, "PIP_FIND_LINKS": f"http://user:{FORGE_CANARY}@127.0.0.1:9/"}
+    done = run_installer(project, tmp_path / "root", env=secret_index)
+    assert done.returncode == 4
+    assert done.stderr.splitlines()[-1].startswith("coordinator: error: cannot install the dependencies: ")
+    assert len(done.stderr.splitlines()) == 2
+    assert "PIP_INDEX_URL" in done.stderr
+    assert FORGE_CANARY not in done.stderr
+
+
+def test_a_kill_in_the_middle_leaves_nothing_half(project: Path, tmp_path: Path, wheels: Path) -> None:
+    content = next(wheels.glob("*.whl")).read_bytes()
+    with serve(Index({"/tiny-1.0-py3-none-any.whl": content}, held=threading.Event())) as index:
+        env = clean_environment(PIP_FIND_LINKS=f"{index.url}/")
+        with start_installer(project, tmp_path / "root", env=env) as killed:
+            assert index.asked.wait(60)
+            killed.kill()
+        [folder] = environments(tmp_path / "root")
+        assert (folder / "pyvenv.cfg").exists()
+        assert not (folder / MARKER).exists()
+        with start_installer(project, tmp_path / "root", env=env) as second:
+            assert second.stderr is not None
+            assert "waiting" in second.stderr.readline(), "the killed job's pip still writes: nobody else may"
+            assert index.held is not None
+            index.held.set()
+            output, errors = second.communicate(timeout=120)
+    assert second.returncode == 0, errors
+    assert imports_tiny(output.strip())
+    assert environments(tmp_path / "root") == [folder]
+    assert json.loads((folder / MARKER).read_text("utf-8")) == {"key": folder.name}
+
+
+def test_two_jobs_at_once_install_once(project: Path, tmp_path: Path, wheels: Path) -> None:
+    content = next(wheels.glob("*.whl")).read_bytes()
+    with serve(Index({"/tiny-1.0-py3-none-any.whl": content}, held=threading.Event())) as index:
+        env = clean_environment(PIP_FIND_LINKS=f"{index.url}/")
+        with start_installer(project, tmp_path / "root", env=env) as first:
+            assert index.asked.wait(60)
+            with start_installer(project, tmp_path / "root", env=env) as second:
+                assert second.stderr is not None
+                assert "waiting" in second.stderr.readline()
+                assert index.held is not None
+                index.held.set()
+                second_output, second_errors = second.communicate(timeout=120)
+            first_output, first_errors = first.communicate(timeout=120)
+    assert (first.returncode, second.returncode) == (0, 0), first_errors + second_errors
+    assert first_output == second_output
+    assert "installed in" in first_errors
+    assert "install" not in second_errors
+    assert len([path for path, _ in index.requests if path.endswith(".whl")]) == 1
+
+
+def test_what_is_half_made_or_of_another_version_is_replaced(
+    project: Path, tmp_path: Path, env: dict[str, str]
+) -> None:
+    python = prepare_environment([str(tmp_path / "root")], project, env)
+    folder = python.parents[1]
+    (folder / MARKER).unlink()
+    (folder / "leftover").touch()
+    removed = folder.with_name(f"{folder.name}.removed")
+    removed.mkdir()
+    assert prepare_environment([str(tmp_path / "root")], project, env) == python
+    assert not (folder / "leftover").exists()
+    assert not removed.exists()
+    (folder / MARKER).write_text("no json", "utf-8")
+    prepare_environment([str(tmp_path / "root")], project, env)
+    assert json.loads((folder / MARKER).read_text("utf-8")) == {"key": folder.name}
+
+
+def test_an_environment_whose_python_is_gone_is_made_anew(project: Path, tmp_path: Path, env: dict[str, str]) -> None:
+    python = prepare_environment([str(tmp_path / "root")], project, env)
+    python.unlink()
+    python.symlink_to("/nonexistent/python")
+    assert imports_tiny(prepare_environment([str(tmp_path / "root")], project, env))
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder to somebody else")
+def test_an_environment_of_another_account_is_not_used(project: Path, tmp_path: Path, env: dict[str, str]) -> None:
+    python = prepare_environment([str(tmp_path / "root")], project, env)
+    folder = python.parents[1]
+    (folder / "planted").touch()
+    os.chown(folder, 65534, 65534)
+    prepare_environment([str(tmp_path / "root")], project, env)
+    assert not (folder / "planted").exists()
+
+
+def test_a_folder_that_is_no_environment_is_left_alone(project: Path, tmp_path: Path, env: dict[str, str]) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "thesis.txt").write_text("x", "utf-8")
+    with pytest.raises(Misconfigured, match="no Python environment"):
+        prepare_environment(["--dev", str(precious)], project, env)
+    assert (precious / "thesis.txt").exists()
+
+
+def test_an_empty_folder_is_used(project: Path, tmp_path: Path, env: dict[str, str]) -> None:
+    (tmp_path / "empty").mkdir()
+    assert imports_tiny(prepare_environment(["--dev", str(tmp_path / "empty")], project, env))
+
+
+def test_the_development_environment_has_the_project_and_its_command(project: Path, env: dict[str, str]) -> None:
+    done = run_installer(project, "--dev", project / ".venv", env=env)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(project / ".venv" / "bin" / "python")
+    command = [project / ".venv" / "bin" / "coordinator", "run", "a b"]
+    ran = subprocess.run(command, cwd="/", env={"PATH": "/usr/bin:/bin"}, check=True, capture_output=True, text=True)
+    assert ran.stdout.startswith("tiny ['run', 'a b']")
+    (project / "requirements.lock").write_text((project / "requirements.lock").read_text("utf-8") + "# new\n", "utf-8")
+    again = run_installer(project, "--dev", project / ".venv", env=env, python=done.stdout.strip())
+    assert again.returncode == 0, again.stderr
+    assert "installed in" in again.stderr
+
+
+def test_takes_the_first_root_that_can_be_written(project: Path, tmp_path: Path, env: dict[str, str]) -> None:
+    (tmp_path / "file").touch()
+    arguments = ["", str(tmp_path / "file"), str(tmp_path / "root"), str(tmp_path / "unused")]
+    python = prepare_environment(arguments, project, env)
+    assert python.is_relative_to(tmp_path / "root")
+    assert not (tmp_path / "unused").exists()
+
+
+def test_no_root_at_all_is_one_line(project: Path, tmp_path: Path, env: dict[str, str]) -> None:
+    (tmp_path / "file").touch()
+    done = run_installer(project, tmp_path / "file", env=env)
+    assert done.returncode == 2
+    assert done.stderr.startswith("coordinator: error: No folder to install into")
+    for arguments in ((), ("",), ("--dev",), ("--dev", "a", "b")):
+        wrong = run_installer(project, *arguments, env=env)
+        assert (wrong.returncode, wrong.stdout) == (2, "")
+        assert "Usage: install.py ROOT" in wrong.stderr
+
+
+def test_a_folder_that_fails_is_one_line(project: Path, tmp_path: Path, env: dict[str, str]) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Unreachable, match="cannot install into") as caught:
+        prepare_environment(["--dev", str(tmp_path / "file" / "venv")], project, env)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_python_without_ensurepip_and_pip_borrows_one(project: Path, tmp_path: Path, env: dict[str, str]) -> None:
+    bare = python_without_pip(tmp_path / "bare")
+    lacking = subprocess.run([bare, "-I", "-c", "import ensurepip"], check=False, capture_output=True, text=True)
+    assert "No module named 'ensurepip'" in lacking.stderr
+    path = f"{Path(BASE_PYTHON).parent}:/usr/bin:/bin"
+    done = run_installer(project, tmp_path / "root", env={**env, "PATH": path}, python=bare)
+    assert done.returncode == 0, done.stderr
+    assert imports_tiny(done.stdout.strip())
+    config = (Path(done.stdout.strip()).parents[1] / "pyvenv.cfg").read_text("utf-8")
+    assert str(tmp_path / "bare") in config
+
+
+def test_a_machine_without_any_pip_says_what_to_install(project: Path, tmp_path: Path, env: dict[str, str]) -> None:
+    done = run_installer(project, tmp_path / "root", env=env, python=python_without_pip(tmp_path / "bare"))
+    assert done.returncode == 2
+    assert "no pip, and no package index is configured" in done.stderr
+    assert "python3-venv" in done.stderr
+    assert "PIP_INDEX_URL" in done.stderr
+
+
+UV = """\
+#!/bin/sh
+# Stands in for uv, where there is none: the same two commands by venv and pip. Writes down what it was given.
+env > {log}.env
+echo "$@" >> {log}
+case "$1" in
+  venv) exec {python} -I -m venv "$(eval echo \\"\\$$#\\")" ;;
+  pip) exec "$4/bin/python" -m pip install --no-deps --require-hashes --only-binary :all: --requirement "$(eval echo \\"\\$$#\\")" ;;
+esac
+"""
+
+
+def test_uv_is_taken_where_there_is_one_and_sees_no_secret(
+    project: Path, tmp_path: Path, wheels: Path, env: dict[str, str]
+) -> None:
+    log, folder = tmp_path / "uv.log", tmp_path / "bin"
+    folder.mkdir()
+    (folder / "uv").write_text(UV.format(log=log, python=BASE_PYTHON), "utf-8")
+    (folder / "uv").chmod(0o755)
+    secrets = {"INPUT_TOKEN": FORGE_CANARY, "ANTHROPIC_API_KEY": API_CANARY, "ACTIONS_RUNTIME_TOKEN": FORGE_CANARY}
+    job = {**env, **secrets, "PATH": f"{folder}:/usr/bin:/bin"}
+    python = prepare_environment([str(tmp_path / "root")], project, job)
+    assert imports_tiny(python)
+    venv, install = log.read_text("utf-8").splitlines()
+    assert venv.startswith("venv ")
+    assert f"--python {base_python()}" in venv
+    for option in ("--require-hashes", "--only-binary :all:", "--no-deps"):
+        assert option in install
+    seen = Path(f"{log}.env").read_text("utf-8")
+    assert "canary" not in seen
+    assert f"PIP_FIND_LINKS={wheels}" in seen
+
+
+def test_installers_see_what_they_need_and_no_more() -> None:
+    kept = {
+        "PATH": "/bin",
+        "HOME": "/home/x",
+        "LC_ALL": "C",
+        "PIP_INDEX_URL": "https://pip.example.com",
+        "UV_INDEX_HOUSE_PASSWORD": "for-uv",
+        "https_proxy": "http://proxy:3128",
+        "NO_PROXY": "localhost",
+        "SSL_CERT_FILE": "/etc/ca.pem",
+        "REQUESTS_CA_BUNDLE": "/etc/ca.pem",
+    }
+    names = "ANTHROPIC_API_KEY GITHUB_TOKEN INPUT_TOKEN INPUT_ANTHROPIC-API-KEY ACTIONS_RUNTIME_TOKEN DATABASE_URL"
+    dropped = dict.fromkeys([*names.split(), "PYTHONPATH", "LD_PRELOAD", "GITHUB_OUTPUT", "XPATH"], API_CANARY)
+    assert installer_environment({**kept, **dropped}) == kept
+
+
+@pytest.mark.parametrize("file", ["install.py"])
+def test_the_script_can_say_that_python_is_too_old(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    ast.parse((ROOT / "coordinator" / file).read_text("utf-8"), feature_version=(3, 8))
+    assert main(["x"], {}, version=(3, 10)) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == "coordinator: error: Python 3.10 is too old. Use Python 3.11 or newer.\n"
+
+
+def test_the_command_prints_the_python_or_the_error(
+    tmp_path: Path, env: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([], env) == 2
+    assert "Usage" in capsys.readouterr().err
+    # A whole environment of this checkout's own lock would take long: one is made to look complete.
+    key = environment_key((ROOT / "requirements.lock").read_bytes())
+    folder = tmp_path / "coordinator" / key
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin" / "python").symlink_to(sys.executable)
+    (folder / MARKER).write_text(json.dumps({"key": key}), "utf-8")
+    assert main([str(tmp_path)], env) == 0
+    assert capsys.readouterr().out == f"{folder}/bin/python\n"
+
+
+def test_only_the_standard_library_is_needed() -> None:
+    names = ("install.py", "dependencies.py", "find_pip.py", "errors.py", "__init__.py")
+    for name in names:
+        for node in ast.walk(ast.parse((ROOT / "coordinator" / name).read_text("utf-8"))):
+            modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            for module in modules:
+                top = module.split(".")[0]
+                assert top in sys.stdlib_module_names or f"{module.removeprefix('coordinator.')}.py" in names, module

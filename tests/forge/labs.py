@@ -1,0 +1,208 @@
+"""The same ground on three forges: a folder, the stand-in, and a real Gitea server where one is given."""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+import subprocess
+from typing import TYPE_CHECKING, Protocol
+
+import httpx
+from pydantic import SecretStr, TypeAdapter
+
+from coordinator.forge.gitea import GiteaForge
+from coordinator.forge.http import RestClient
+from coordinator.forge.local import LOCAL_USER, LocalForge
+from tests.support import GIT_ENVIRONMENT, commit_files, git, make_repository
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from coordinator.forge.models import Account, GitRemote
+    from coordinator.forge.protocol import Forge
+    from tests.standins.forge_server import ForgeServer
+    from tests.standins.forge_state import Json
+
+FILES = {"README.md": "# App\n", "docs/a b.md": "spaced\n", "src/app.py": "X = 1\n"}
+JSON_OBJECT = TypeAdapter(dict[str, object])
+
+
+class Lab(Protocol):
+    """A repository with `FILES` on ``main`` and a forge in front of it."""
+
+    me: str
+    """Login of the account behind the forge."""
+
+    @property
+    def forge(self) -> Forge:
+        """The forge as the account sees it."""
+        ...
+
+    def add_issue(self, title: str, body: str) -> int:
+        """Add an issue and return its number."""
+        ...
+
+    def push_branch(self, name: str, files: Mapping[str, str]) -> str:
+        """Push a branch with one commit on top of main and return the commit."""
+        ...
+
+
+class LocalLab:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._repository = make_repository(folder / "app", FILES)
+        self.forge = LocalForge.of(self._repository)
+        self.me = LOCAL_USER.login
+
+    def add_issue(self, title: str, body: str) -> int:
+        file = self._folder / f"{secrets.token_hex(4)}-issue.md"
+        file.write_text(f"---\ntitle: {title}\n---\n{body}", encoding="utf-8")
+        return self.forge.import_issue(file).number
+
+    def push_branch(self, name: str, files: Mapping[str, str]) -> str:
+        return _push_branch(self._folder / secrets.token_hex(4), self.forge.git_remote(), name, files)
+
+
+class RestLab:
+    """A Gitea, real or not: an owner's token to prepare with, and the bot's for the forge."""
+
+    def __init__(self, folder: Path, api_url: str, full_name: str, owner_token: str, bot: tuple[str, str]) -> None:
+        self._folder = folder
+        self.api_url = api_url
+        self.full_name = full_name
+        self.me, bot_token = bot
+        self.server_url = api_url.removesuffix("/api/v1")
+        self.owner = httpx.Client(
+            base_url=f"{api_url}/repos/{full_name}",
+            headers={"Authorization": f"token {owner_token}"},
+            trust_env=False,
+        )
+        self.pauses: list[float] = []
+        self.forge = self.forge_of(bot_token)
+
+    def forge_of(self, token: str, full_name: str = "", *, deadline_seconds: float = 60.0) -> GiteaForge:
+        """Return the forge for a token. What a server that stumbles makes it wait for, it waits for in no time."""
+
+        def connect(api_url: str, its_token: SecretStr) -> RestClient:
+            return RestClient(api_url, its_token, deadline_seconds=deadline_seconds, sleep=self.pauses.append)
+
+        return GiteaForge(self.api_url, self.server_url, full_name or self.full_name, SecretStr(token), connect=connect)
+
+    def close(self) -> None:
+        self.owner.close()
+        self.forge.close()
+
+    def ask(self, method: str, path: str, fields: Json = None) -> dict[str, object]:
+        """Send a request as the owner; the answer has to be a success."""
+        reply = self.owner.request(method, path, json=fields)
+        assert reply.is_success, (method, path, reply.status_code, reply.text)
+        return JSON_OBJECT.validate_json(reply.content) if reply.content.startswith(b"{") else {}
+
+    def add_issue(self, title: str, body: str) -> int:
+        return _number(self.ask("POST", "/issues", {"title": title, "body": body}))
+
+    def push_branch(self, name: str, files: Mapping[str, str]) -> str:
+        return _push_branch(self._folder / secrets.token_hex(4), self.forge.git_remote(), name, files)
+
+
+def standin_lab(folder: Path, server: ForgeServer) -> RestLab:
+    lab = RestLab(folder, server.api_url, server.repository, server.owner.token, (server.bot.login, server.token))
+    _push_start(folder, lab.forge.git_remote())
+    return lab
+
+
+class RealGitea:
+    """A real server, on which each test gets accounts and a repository of its own."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.api_url = f"{url.rstrip('/')}/api/v1"
+        self._admin = httpx.Client(
+            base_url=self.api_url, headers={"Authorization": f"token {token}"}, trust_env=False, timeout=60
+        )
+
+    def close(self) -> None:
+        self._admin.close()
+
+    def add_user(self, prefix: str) -> tuple[int, str, str]:
+        """Add an account; return its id, login and token."""
+        login, password = f"{prefix}{secrets.token_hex(4)}", secrets.token_hex(12)
+        fields: dict[str, Json] = {
+            "username": login,
+            "email": f"{login}@x.invalid",
+            "password": password,
+            "must_change_password": False,
+        }
+        made = JSON_OBJECT.validate_json(self._send("/admin/users", fields))
+        scopes: list[Json] = ["write:repository", "write:issue", "read:user"]
+        reply = httpx.post(
+            f"{self.api_url}/users/{login}/tokens",
+            json={"name": "test", "scopes": scopes},
+            auth=(login, password),
+            trust_env=False,
+            timeout=60,
+        )
+        made_token = JSON_OBJECT.validate_json(reply.content)
+        return int(str(made["id"])), login, str(made_token["sha1"])
+
+    def lab(self, folder: Path) -> RestLab:
+        _, owner, owner_token = self.add_user("owner")
+        _, bot, bot_token = self.add_user("bot")
+        self._send(f"/admin/users/{owner}/repos", {"name": "app"})
+        lab = RestLab(folder, self.api_url, f"{owner}/app", owner_token, (bot, bot_token))
+        lab.ask("PUT", f"/collaborators/{bot}", {"permission": "write"})
+        lab.ask("POST", "/labels", {"name": "agent", "color": "#00ff00"})
+        _push_start(folder, lab.forge.git_remote())
+        return lab
+
+    def _send(self, path: str, fields: Mapping[str, Json]) -> bytes:
+        reply = self._admin.post(path, json=fields)
+        assert reply.is_success, (path, reply.status_code, reply.text)
+        return reply.content
+
+
+def account(forge: Forge, login: str) -> Account:
+    found = forge.account(login)
+    assert found is not None
+    return found
+
+
+def git_with(remote: GitRemote, folder: Path, *arguments: str) -> str:
+    """Run git with the remote's header, which goes through the environment and not onto the command line."""
+    header = {"http.extraHeader": f"Authorization: {remote.authorization}"} if remote.authorization else {}
+    settings = {**header, "http.followRedirects": "false", "safe.directory": "*"}
+    numbered: dict[str, str] = {}
+    for number, (key, value) in enumerate(settings.items()):
+        numbered |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    environment = {
+        **GIT_ENVIRONMENT,
+        **numbered,
+        "GIT_CONFIG_COUNT": str(len(settings)),
+        "GIT_TERMINAL_PROMPT": "0",
+        "LC_ALL": os.environ.get("LC_ALL", "C"),
+    }
+    command = ["git", *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def _push_start(folder: Path, remote: GitRemote) -> None:
+    start = make_repository(folder / "start", FILES)
+    git_with(remote, start, "push", "--quiet", remote.url, "HEAD:refs/heads/main")
+
+
+def _push_branch(folder: Path, remote: GitRemote, name: str, files: Mapping[str, str]) -> str:
+    git_with(remote, folder.parent, "clone", "--quiet", "--branch", "main", remote.url, str(folder))
+    git(folder, "checkout", "--quiet", "-b", name)
+    commit = commit_files(folder, files)
+    git_with(remote, folder, "push", "--quiet", remote.url, f"HEAD:refs/heads/{name}")
+    return commit
+
+
+def _number(answer: Mapping[str, object]) -> int:
+    return int(str(answer["number"]))
+
+
+def basic(token: str) -> str:
+    return base64.b64encode(f"x:{token}".encode()).decode()

@@ -1,0 +1,282 @@
+"""A strict stand-in of a Gitea server on loopback: its REST API, and git over http from a real bare repository.
+
+It refuses what the real server refuses, with the same statuses, and remembers every request. As a process it prints
+its address and accounts as one line of JSON, and writes the requests into a file::
+
+    python -m tests.standins.forge_server --port 0 --state DIR
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import re
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from tests.standins.forge_api import Answer, Incoming, answer, error
+from tests.standins.forge_git import BareRepository
+from tests.standins.forge_http import LoopbackServer, Request
+from tests.standins.forge_issues import ROUTES as ISSUE_ROUTES
+from tests.standins.forge_routes import ROUTES as OTHER_ROUTES
+from tests.standins.forge_routes import refresh_pull_refs
+from tests.standins.forge_state import JOB_USER_ID, PAT_SCOPES, IssueState, Json, Pull, State, Team, User
+from tests.support import FORGE_CANARY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+JOB_TOKEN = "job-token-5d1f0c7a9e34"
+
+
+@dataclass
+class Fault:
+    """What goes wrong with the next requests whose ``METHOD path`` matches."""
+
+    route: re.Pattern[str]
+    times: int
+    status: int = 0
+    """Answered instead of the real thing."""
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    delay: float = 0.0
+    """Seconds before anything else."""
+    drop: str = ""
+    """``before``: the connection is closed and nothing was done; ``after``: it was done, and then closed."""
+
+
+class ForgeServer:
+    """The server with one repository; a context manager. `token` belongs to `bot`, who may write."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        full_name: str = "acme/app",
+        organisation: bool = False,
+        private: bool = False,
+        token: str = FORGE_CANARY,
+        port: int = 0,
+        log: Path | None = None,
+    ) -> None:
+        self._server = LoopbackServer(port, self.handle)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.api_url = f"{self.url}/api/v1"
+        self.repository = full_name
+        self.requests: list[Request] = []
+        self._faults: list[Fault] = []
+        self._log = log
+        self._lock = threading.RLock()
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self.state = State(self.url, full_name, BareRepository(root, full_name), organisation, private)
+        self.bare_repository = self.state.repository.path
+        self.owner = self.add_user(full_name.partition("/")[0], "owner")
+        self.token = token
+        self.bot = self.add_user("coordinator", "write", token=token)
+        self.job_token = JOB_TOKEN
+        self.state.users["gitea-actions"] = User(JOB_USER_ID, "gitea-actions", JOB_TOKEN, frozenset())
+        self.add_label("agent")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.hang_up()
+        self._thread.join()
+        self._server.server_close()
+
+    def add_user(
+        self, login: str, level: str = "none", *, token: str = "", scopes: frozenset[str] = PAT_SCOPES
+    ) -> User:
+        """Add an account with a token of its own and a direct right: none, read, write, admin or owner."""
+        number = max((user.id for user in self.state.users.values()), default=0) + 1
+        user = User(number, login, token or f"{login}-token-0a1b2c3d4e5f", scopes)
+        self.state.users[login] = user
+        self.state.levels[number] = level
+        return user
+
+    def add_team(self, name: str, members: tuple[User, ...], units: Mapping[str, str]) -> None:
+        """Add a team of the organisation that has the repository."""
+        self.state.teams.append(Team(name, tuple(user.id for user in members), units))
+
+    def add_label(self, name: str) -> int:
+        """Add a label and return its id."""
+        label = len(self.state.labels) + 1
+        self.state.labels[label] = name
+        return label
+
+    def add_issue(
+        self,
+        title: str,
+        body: str = "",
+        *,
+        author: User | None = None,
+        assignees: tuple[User, ...] = (),
+        labels: tuple[str, ...] = (),
+    ) -> int:
+        """Add an issue as the web form does it, which lets any author set assignees and labels; return its number."""
+        with self._lock:
+            by = author or self.owner
+            issue = IssueState(self.state.next_number(), title, body, by)
+            self.state.issues[issue.number] = issue
+            self.state.set_labels(issue, [key for key, name in self.state.labels.items() if name in labels], by)
+            self.state.set_assignees(issue, list(assignees), by)
+            return issue.number
+
+    def add_fork_pull(self, head: str, base: str = "main") -> int:
+        """Add a pull request from a fork whose branch has this name; return its number."""
+        with self._lock:
+            author = self.state.users.get("stranger") or self.add_user("stranger")
+            pull = Pull(head, base, head_repository=2)
+            issue = IssueState(self.state.next_number(), "From a fork", "", author, pull=pull)
+            self.state.issues[issue.number] = issue
+            return issue.number
+
+    def fail(
+        self,
+        route: str,
+        *,
+        times: int = 1,
+        status: int = 0,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        delay: float = 0.0,
+        drop: str = "",
+    ) -> None:
+        """Let the next `times` requests whose ``METHOD path`` contains the pattern `route` go wrong (see `Fault`)."""
+        self._faults.append(Fault(re.compile(route), times, status, body, headers or {}, delay, drop))
+
+    def describe(self) -> dict[str, Json]:
+        """Return what a test in another process needs to know."""
+        users: dict[str, Json] = {
+            user.login: {"id": user.id, "token": user.token} for user in self.state.users.values()
+        }
+        return {
+            "url": self.url,
+            "api_url": self.api_url,
+            "repository": self.repository,
+            "token": self.token,
+            "job_token": self.job_token,
+            "users": users,
+            "bare_repository": str(self.bare_repository),
+            "requests": str(self._log or ""),
+        }
+
+    def handle(self, request: Request) -> Answer | None:
+        """Answer one request; None closes the connection."""
+        with self._lock:
+            self.requests.append(request)
+            self._write_log(request)
+            fault = self._fault(request)
+        if fault is None:
+            return self._serve(request)
+        time.sleep(fault.delay)
+        if fault.status:
+            return Answer(fault.status, fault.body, tuple(fault.headers.items()))
+        if fault.drop == "before":
+            return None
+        served = self._serve(request)
+        return None if fault.drop else served
+
+    def _fault(self, request: Request) -> Fault | None:
+        for fault in self._faults:
+            if fault.times > 0 and fault.route.search(f"{request.method} {request.path}"):
+                fault.times -= 1
+                return fault
+        return None
+
+    def _serve(self, request: Request) -> Answer:
+        user, known = self._who(request)
+        path = request.path
+        if re.match(r"/[^/]+/[^/]+\.git/", path):
+            return self._serve_git(request, user)
+        if not path.startswith("/api/v1/"):
+            return Answer(404, b"Not found\n")
+        if not known:
+            return error(401, "user does not exist [uid: 0, name: ]")
+        fields = _fields(request)
+        with self._lock:
+            routes = (*ISSUE_ROUTES, *OTHER_ROUTES)
+            return answer(routes, self.state, Incoming(request.method, path.removeprefix("/api/v1"), user, fields))
+
+    def _serve_git(self, request: Request, user: User | None) -> Answer:
+        name = request.path[1:].partition(".git/")[0]
+        if name in self.state.old_names:
+            location = request.path.replace(name, self.state.full_name, 1)
+            return Answer(301, b"", (("Location", location),))
+        pushes = "git-receive-pack" in request.path
+        if user is None and (pushes or self.state.private or "authorization" in request.headers):
+            return Answer(401, b"Unauthorized\n", (("WWW-Authenticate", 'Basic realm="Gitea"'),))
+        if name != self.state.full_name or not self.state.may(user, "read"):
+            return Answer(404, b"Not found\n")
+        if pushes and (not self.state.may(user, "write") or self.state.archived):
+            return Answer(403, b"User permission denied for writing.\n")
+        login = user.login if user else None
+        served = self.state.repository.serve(request.method, request.path, request.headers, request.body, login)
+        if pushes:
+            with self._lock:
+                refresh_pull_refs(self.state)
+        return Answer(served.status, served.body, tuple(served.headers.items()))
+
+    def _who(self, request: Request) -> tuple[User | None, bool]:
+        """Return the user, and whether the credentials, if there are any, are good."""
+        header = request.headers.get("authorization", "")
+        kind, _, value = header.partition(" ")
+        if kind.lower() == "basic":
+            with suppress(ValueError):
+                value = base64.b64decode(value).decode().partition(":")[2]
+        user = self.state.by_token(value) if kind.lower() in {"token", "bearer", "basic"} else None
+        return user, not header or user is not None
+
+    def _write_log(self, request: Request) -> None:
+        if self._log is not None:
+            body = request.body.decode(errors="replace")
+            line = {"method": request.method, "path": request.path, "headers": dict(request.headers), "body": body}
+            with self._log.open("a", encoding="utf-8") as file:
+                file.write(f"{json.dumps(line)}\n")
+
+
+def _fields(request: Request) -> Mapping[str, Json] | None:
+    if not request.body:
+        return {} if request.method in {"GET", "DELETE"} else None
+    try:
+        fields: Json = json.loads(request.body)
+    except ValueError:
+        return None
+    return fields if isinstance(fields, dict) else None
+
+
+def main(arguments: list[str]) -> int:
+    """Serve until the process is told to end."""
+    parser = argparse.ArgumentParser(prog="python -m tests.standins.forge_server")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--state", type=Path, required=True, help="folder for the bare repository and requests.jsonl")
+    parser.add_argument("--token", default=FORGE_CANARY, help="of the account `coordinator`")
+    parser.add_argument("--private", action="store_true")
+    options = parser.parse_args(arguments)
+    options.state.mkdir(parents=True, exist_ok=True)
+    log = options.state / "requests.jsonl"
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with (
+        ForgeServer(options.state, token=options.token, private=options.private, port=options.port, log=log) as forge,
+        suppress(KeyboardInterrupt),
+    ):
+        forge.add_user("maintainer", "write")
+        forge.add_user("reader", "read")
+        sys.stdout.write(f"{json.dumps(forge.describe())}\n")
+        sys.stdout.flush()
+        signal.pause()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
