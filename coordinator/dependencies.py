@@ -72,14 +72,19 @@ def environment_key(lock: bytes) -> str:
 def usable_root(roots: Sequence[Path]) -> Path:
     """Return the first root that is absolute and can be written."""
     for root in roots:
-        try:
-            (root / "coordinator").mkdir(parents=True, exist_ok=True)
-        except OSError:
-            continue
-        if root.is_absolute() and os.access(root / "coordinator", os.W_OK | os.X_OK):
+        if root.is_absolute() and is_usable(root / "coordinator"):
             return root
     names = ", ".join(str(root) for root in roots)
     raise Misconfigured(f"No folder to install into: {names}", mend="Let the runner write one of them")
+
+
+def is_usable(folder: Path) -> bool:
+    """Tell whether the folder is there or can be made, and can be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK | os.X_OK)
 
 
 def prepare(folder: Path, key: str, build_it: Callable[[], None]) -> Path:

@@ -1,8 +1,9 @@
 """Find some pip that can fill an environment which has none itself, or fetch one by its hash.
 
-Debian splits ``ensurepip`` off from Python and pip off from both, so each place is asked: the wheel that a Python
-carries along for its ``ensurepip`` (it can run under another one, as ``python pip.whl/pip``), a pip module that knows
-``--python`` (22.3 and later), and the package index that the machine is configured for. Standard library only.
+Debian splits ``ensurepip`` off from Python and pip off from both, so each place is asked: a pip module that knows
+``--python`` (22.3 and later), the wheel that a Python carries along for its ``ensurepip`` (it can run under another
+one, as ``python pip.whl/pip``, at half the speed), and the package index that the machine is configured for. Standard
+library only.
 """
 
 from __future__ import annotations
@@ -61,8 +62,9 @@ def find_pip(folder: Path, own: str, env: Mapping[str, str], pinned: Wheel = PIN
     """Return the start of a command line that runs some pip for the environment in the folder, made with `own`."""
     python = str(folder / "bin" / "python")
     for interpreter in dict.fromkeys([own, *pythons(env)]):
-        wheels = [[python, "-I", f"{wheel}/pip"] for wheel in bundled_pips(interpreter, env)]
-        for command in [*wheels, [interpreter, "-I", "-m", "pip", "--python", python]]:
+        installed = [interpreter, "-I", "-m", "pip", "--python", python]
+        bundled = [[python, "-I", f"{wheel}/pip"] for wheel in bundled_pips(interpreter, env)]
+        for command in [installed, *bundled]:
             if answer([*command, "--version"], env):
                 return command
     return [python, "-I", f"{fetch_pip(folder.parent, env, pinned)}/pip"]

@@ -45,12 +45,11 @@ class BashInput(ToolInput):
     @field_validator("command")
     @classmethod
     def _can_be_passed(cls, command: str) -> str:
-        data = command.encode("utf-8", errors="replace")
-        if b"\0" in data:
+        if "\0" in command:
             raise ValueError("it holds a NUL character")
-        if len(data) > LONGEST_COMMAND:
-            raise ValueError(f"it is {len(data)} bytes long; write a file with edit and run that")
-        return data.decode()
+        if (size := len(command.encode())) > LONGEST_COMMAND:
+            raise ValueError(f"it is {size} bytes long; write a file with edit and run that")
+        return command
 
 
 class BashTool:

@@ -162,8 +162,6 @@ def edit(path: str, old: str, new: str, root: str) -> str:
             return create_file(name, folder, new.encode()) if not old else replace_text(name, folder, old, new)
         finally:
             os.close(folder)
-    except UnicodeEncodeError:
-        raise EditError("the text holds half of a surrogate pair and cannot be stored") from None
     except OSError as error:
         raise EditError(REASONS.get(error.errno or 0, str(error.strerror))) from error
 

@@ -25,15 +25,19 @@ _ESCAPE = re.compile(
     r"|\x1b[ -/]*[0-~]"  # other escapes
 )
 """Control sequences of ECMA-48."""
-_OVERWRITTEN = re.compile(r"[^\n]*\r(?!\n)(?=[^\r\n])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def clean(raw: bytes) -> str:
     """Return output as a person would see it on a terminal: no escapes, overwritten progress lines gone."""
     text = _ESCAPE.sub("", raw.decode("utf-8", errors="replace"))
-    text = _OVERWRITTEN.sub("", text.replace("\r\n", "\n"))
+    text = "\n".join(_last_written(line) for line in text.split("\n"))
     return _CONTROL.sub("", text)
+
+
+def _last_written(line: str) -> str:
+    """Return what is left of a line that a carriage return has begun anew, as progress bars do."""
+    return line.rstrip("\r").rpartition("\r")[2]
 
 
 def shorten(text: str, rest: str) -> str:

@@ -94,4 +94,4 @@ class _Fence:
         self._nonce = nonce
 
     def around(self, kind: str, text: str) -> str:
-        return f"<data-{self._nonce} kind={kind}>\n{text.replace(self._nonce, '')}\n</data-{self._nonce}>"
+        return f"<data-{self._nonce} kind={kind}>\n{text.replace(self._nonce, '…')}\n</data-{self._nonce}>"

@@ -15,7 +15,7 @@ _COMMENT_MARK = re.compile(r"(?P<open>(?:<|&lt;|&#0*60;|&#x0*3c;)!--)|--!?(?:>|&
 _UNSHOWN_REFERENCE = re.compile(r"^[ ]{0,3}\[(?://|comment)\]:.*$", re.IGNORECASE | re.MULTILINE)
 """Link definitions used as comments: Markdown shows nothing of them."""
 _OUR_WORDS = re.compile(
-    r"<(?=\s*/?\s*(?:data-|data\b|system|issue|instructions|assistant|user|human|tool))", re.IGNORECASE
+    r"<(?=\s{0,4}/?\s{0,4}(?:data-|data\b|system|issue|instructions|assistant|user|human|tool))", re.IGNORECASE
 )
 _INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co"})
 _INVISIBLE = re.compile(

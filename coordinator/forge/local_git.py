@@ -24,24 +24,25 @@ _ENVIRONMENT = {
     "GIT_CONFIG_GLOBAL": "/dev/null",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_NO_LAZY_FETCH": "1",
+    # A missing object of a partial clone would be fetched, by a command from the repository's own configuration.
+    "GIT_ALLOW_PROTOCOL": "none",
     "GIT_NO_REPLACE_OBJECTS": "1",
 }
 
-_BLOB = re.compile(rb"[0-9a-f]{40,64} blob (?P<size>\d+)\n")
+_OBJECT = re.compile(rb"[0-9a-f]{40,64} (?P<kind>\w+) (?P<size>\d+)\n")
 
 
 class LocalGit:
     """A git repository on this machine: a checkout, a linked worktree, a submodule or a bare repository."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, seconds: float = GIT_SECONDS) -> None:
         """Find the repository around a folder; raise `Misconfigured` when there is none."""
         program = shutil.which("git")
         if program is None:
             raise Misconfigured("there is no git on the PATH", mend="Install git")
-        # A missing object of a partial clone would be fetched by a command from the repository's own configuration.
-        self._git = (program, "-c", "safe.directory=*", "-c", "protocol.allow=never")
+        self._git = (program, "-c", "safe.directory=*")
         self._folder = folder
+        self._seconds = seconds
         self.common_dir = self._resolve("--git-common-dir")
         bare = self._ask("rev-parse", "--is-inside-work-tree") != "true"
         self.path = self.common_dir if bare else self._resolve("--show-toplevel")
@@ -72,11 +73,17 @@ class LocalGit:
 
     def blob(self, commit: str, path: str) -> bytes | None:
         """Return a file at a commit; None for no such file. Git would take ``.`` and ``..`` as below its own folder."""
-        if "\n" in path or not {"", ".", ".."}.isdisjoint(path.split("/")):
+        if not {"", ".", ".."}.isdisjoint(path.split("/")):
             return None
-        answer = self._run("cat-file", "--batch", stdin=f"{commit}:{path}\n".encode()).stdout
-        head = _BLOB.match(answer)
-        return None if head is None else answer[head.end() : head.end() + int(head["size"])]
+        name = self._ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}:{path}")
+        if not name:
+            return None
+        answer = self._run("cat-file", "--batch", stdin=f"{name}\n".encode()).stdout
+        head = _OBJECT.match(answer)
+        if head is None:
+            what = f"{self.path} lacks the content of {path!r}"
+            raise Misconfigured(what, mend="Complete the clone with git fetch --refetch, or check it with git fsck")
+        return answer[head.end() : head.end() + int(head["size"])] if head["kind"] == b"blob" else None
 
     def _commit(self, ref: str) -> str:
         return self._ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
@@ -101,11 +108,11 @@ class LocalGit:
                 env=_ENVIRONMENT,
                 input=stdin,
                 capture_output=True,
-                timeout=GIT_SECONDS,
+                timeout=self._seconds,
                 check=False,
             )
         except (FileNotFoundError, NotADirectoryError, PermissionError):
             raise Misconfigured(f"there is no folder {self._folder}", mend="Name a checkout with --repo") from None
         except subprocess.TimeoutExpired:
-            what = f"git {arguments[0]} in {self._folder} took longer than {GIT_SECONDS:g} s"
+            what = f"git {arguments[0]} in {self._folder} took longer than {self._seconds:g} s"
             raise Unreachable(what, mend="Check the disk, then run again") from None

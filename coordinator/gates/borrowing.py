@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 TEST_TOOLS = ("pytest", "iniconfig", "packaging", "pluggy", "pygments", "coverage")
 """What running tests under coverage takes: pytest with what it requires on Linux from Python 3.11 on, and coverage."""
 
+SITE = f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
+"""Where packages lie in an environment that our own interpreter made."""
+
 FILE_LIMIT = 64 * 1024 * 1024
 
 
@@ -65,3 +68,9 @@ def borrow(names: Iterable[str], folder: Path, below: str = ".") -> None:
             data = read_regular(Path(str(distribution.locate_file(file))), FILE_LIMIT)
             if data is not None:
                 write_below(folder, str(relative), data)
+
+
+def add_script(folder: Path, final: Path, name: str, module: str, function: str = "main") -> None:
+    """Add a command to an environment in `folder`, to be used in `final`, that calls a function of a module."""
+    text = f"#!{final / 'bin' / 'python'}\nimport sys\nfrom {module} import {function}\nsys.exit({function}())\n"
+    write_below(folder, f"bin/{name}", text.encode(), 0o755)

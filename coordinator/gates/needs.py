@@ -129,9 +129,12 @@ def _resolved(name: str, raw: Mapping[str, object], above: tuple[str, ...]) -> I
 
 
 def _from_poetry(dependencies: Mapping[str, object]) -> Iterable[str]:
-    """Yield requirements for Poetry's table; its ``^1.2`` becomes the lower bound."""
+    """Yield requirements for Poetry's table; its ``^1.2`` becomes the lower bound.
+
+    What has no version comes from a path or a repository: an index may hold something else by that name.
+    """
     for name, constraint in dependencies.items():
-        version = constraint.get("version", "*") if isinstance(constraint, dict) else constraint
+        version = constraint.get("version") if isinstance(constraint, dict) else constraint
         if name == "python" or not isinstance(version, str):
             continue
         extras = texts(constraint.get("extras")) if isinstance(constraint, dict) else ()

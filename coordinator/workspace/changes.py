@@ -109,8 +109,6 @@ def _refusal_of_content(change: Change, limits: ChangeLimits) -> str | None:
     if change.mode == LINK:
         return _refusal_of_link(change)
     size = len(change.data)
-    if size > limits.file_bytes:
-        return too_large(size, limits.file_bytes)
     if b"\0" in change.data[:_BINARY_PROBE]:
         return too_large(size, limits.binary_bytes, "a binary file of ") if size > limits.binary_bytes else None
     if size >= limits.line_bytes and max(map(len, change.data.split(b"\n"))) >= limits.line_bytes:

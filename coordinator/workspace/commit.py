@@ -41,7 +41,7 @@ COORDINATOR = Identity()
 def write_tree(repository: TrustedRepository, start: str, changes: Sequence[Change]) -> str:
     """Return the id of the tree that a commit has with the changes applied; all objects are written.
 
-    git itself refuses a path that is no safe file name (read-cache.c, `verify_path`): `GitFailed`.
+    git itself leaves out a path that is no safe file name (read-cache.c, `verify_path`); that is a `ValueError` here.
     """
     repository.git.run("fast-import", "--quiet", "--done", call=_call(repository, b"".join(_blobs(changes))))
     with tempfile.TemporaryDirectory() as folder:
@@ -49,7 +49,11 @@ def write_tree(repository: TrustedRepository, start: str, changes: Sequence[Chan
         repository.git.run("read-tree", start, call=_call(repository, env=env))
         lines = b"".join(_index_line(change, start) for change in changes)
         repository.git.run("update-index", "-z", "--index-info", call=_call(repository, lines, env))
-        return repository.git.run("write-tree", call=_call(repository, env=env)).decode().strip()
+        tree = repository.git.run("write-tree", call=_call(repository, env=env)).decode().strip()
+    missing = {change.path for change in changes} - set(repository.changed_files(start, tree))
+    if missing:
+        raise ValueError(f"git did not take the paths {sorted(missing)}")
+    return tree
 
 
 def write_commit(repository: TrustedRepository, tree: str, parents: Sequence[str], message: str, by: Identity) -> str:

@@ -45,12 +45,10 @@ class UntrackedFiles:
         folders: list[str] = []
         for name, mode in self._listed(folder):
             path = prefix + name
-            if path in self._files:
-                continue
             if stat.S_ISDIR(mode):
                 if self._enters(path, name, depth):
                     folders.append(path)
-            elif self._takes(path, name, mode):
+            elif path not in self._files and self._takes(path, name, mode):
                 yield path
         for path in folders:
             yield from self._below(path, depth + 1)

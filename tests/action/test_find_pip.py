@@ -5,7 +5,7 @@ import os
 import ssl
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,12 +14,19 @@ from coordinator.find_pip import PINNED_PIP, Wheel, bundled_pips, configured_ind
 from tests.action.support import BASE_PYTHON, Index, clean_environment, python_without_pip, serve
 from tests.support import FORGE_CANARY
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 def bare_environment(folder: Path) -> tuple[Path, str]:
     """Make an environment by a Python that has no pip anywhere; return its folder and that Python."""
     bare = python_without_pip(folder / "bare")
     subprocess.run([bare, "-I", "-m", "venv", "--without-pip", folder / "env"], check=True)
     return folder / "env", bare
+
+
+def library(prefix: Path) -> Path:
+    return prefix / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 def some_pip() -> bytes:
@@ -40,17 +47,19 @@ def test_the_pinned_pip_is_a_wheel_with_a_hash() -> None:
 
 
 def test_takes_the_pip_that_a_python_carries_along(tmp_path: Path) -> None:
-    folder, _ = bare_environment(tmp_path)
-    some_pip()
-    command = find_pip(folder, BASE_PYTHON, clean_environment())
-    assert command[0] == str(folder / "bin" / "python")
-    assert command[-1].endswith(".whl/pip")
+    folder, bare = bare_environment(tmp_path)
+    bundled = library(tmp_path / "bare") / "ensurepip"
+    (bundled / "_bundled").mkdir(parents=True)
+    (bundled / "__init__.py").touch()
+    (bundled / "_bundled" / "pip-0.1-py3-none-any.whl").write_bytes(b"of a Python that is too old or too new")
+    (bundled / "_bundled" / "pip-99.0-py3-none-any.whl").write_bytes(some_pip())
+    command = find_pip(folder, bare, clean_environment())
+    assert command == [str(folder / "bin" / "python"), "-I", f"{bundled}/_bundled/pip-99.0-py3-none-any.whl/pip"]
 
 
 def test_takes_an_installed_pip_that_can_install_for_another_python(tmp_path: Path) -> None:
     folder, bare = bare_environment(tmp_path)
-    packages = tmp_path / "bare" / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
-    subprocess.run([sys.executable, "-I", "-m", "zipfile", "-e", "-", packages], check=False, capture_output=True)
+    packages = library(tmp_path / "bare") / "site-packages"
     wheel = tmp_path / "pip.whl"
     wheel.write_bytes(some_pip())
     subprocess.run([sys.executable, "-I", "-m", "zipfile", "-e", wheel, packages], check=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 import os
 import re
@@ -9,12 +10,22 @@ import sys
 import tarfile
 import threading
 import time
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 
-from coordinator.dependencies import MARKER, base_python, environment_key, installer_environment, prepare_environment
+from coordinator.dependencies import (
+    MARKER,
+    base_python,
+    environment_key,
+    failure,
+    installer_environment,
+    prepare,
+    prepare_environment,
+    usable_root,
+)
 from coordinator.errors import Misconfigured, Unreachable
 from coordinator.install import main
 from tests.action.support import (
@@ -68,40 +79,28 @@ def test_installs_what_the_lock_names_and_finds_it_again(project: Path, tmp_path
     assert (second.returncode, second.stdout, second.stderr) == (0, first.stdout, "")
 
 
-def test_another_lock_is_another_environment(project: Path, tmp_path: Path, wheels: Path, env: dict[str, str]) -> None:
-    old = prepare_environment([str(tmp_path / "root")], project, env)
-    sha256 = make_wheel(wheels, "other")[1]
-    (project / "requirements.lock").write_text(f"other==1.0 --hash=sha256:{sha256}\n", "utf-8")
-    new = prepare_environment([str(tmp_path / "root")], project, env)
-    assert old != new
-    assert imports_tiny(old)
-    assert not imports_tiny(new)
+def key_of(lock: str, python: str) -> str:
+    code = f"import sys; sys.path[:0] = [{str(ROOT)!r}]; from coordinator.dependencies import environment_key as key; "
+    command = [python, "-I", "-c", f"{code} print(key({lock.encode()!r}))"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def test_the_key_names_the_lock_and_the_interpreter() -> None:
+def test_the_key_names_the_lock_and_the_interpreter(tmp_path: Path) -> None:
     assert environment_key(b"a") != environment_key(b"b")
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import coordinator.dependencies as d; print(d.environment_key(b'a'))"
-    here = subprocess.run([BASE_PYTHON, "-I", "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+    here = key_of("a", BASE_PYTHON)
     assert here == environment_key(b"a"), "an environment and the Python behind it are the same interpreter"
-    other = code.replace("print", "sys.base_prefix = '/other'; print")
-    there = subprocess.run([BASE_PYTHON, "-I", "-c", other], check=True, capture_output=True, text=True).stdout.strip()
-    assert there != here
+    assert key_of("a", python_without_pip(tmp_path / "other")) != here
 
 
-def test_a_wrong_hash_is_refused(project: Path, tmp_path: Path, env: dict[str, str]) -> None:
-    (project / "requirements.lock").write_text(f"tiny==1.0 --hash=sha256:{'0' * 64}\n", "utf-8")
-    done = run_installer(project, tmp_path / "root", env=env)
-    assert done.returncode == 4
-    assert "hash" in done.stderr.lower()
-    assert "Check the package index" in done.stderr
-    assert done.stdout == ""
+@pytest.mark.parametrize("hashes", [f" --hash=sha256:{'0' * 64}", ""], ids=["wrong hash", "no hash"])
+def test_only_what_the_lock_names_is_installed(project: Path, tmp_path: Path, env: dict[str, str], hashes: str) -> None:
+    (project / "requirements.lock").write_text(f"tiny==1.0{hashes}\n", "utf-8")
+    with pytest.raises(Unreachable, match=r"(?i)hash") as caught:
+        prepare_environment([str(tmp_path / "root")], project, env)
+    assert caught.value.mend.startswith("Check the package index")
+    assert "\n" not in str(caught.value)
     assert not list((tmp_path / "root").rglob(MARKER))
     assert not list((tmp_path / "root").rglob("tiny.py"))
-
-
-def test_a_package_without_hash_is_refused(project: Path, tmp_path: Path, env: dict[str, str]) -> None:
-    (project / "requirements.lock").write_text("tiny==1.0\n", "utf-8")
-    assert run_installer(project, tmp_path / "root", env=env).returncode == 4
 
 
 def test_no_code_of_a_package_runs_while_it_is_installed(
@@ -113,8 +112,6 @@ def test_no_code_of_a_package_runs_while_it_is_installed(
         entry = tarfile.TarInfo("tiny-1.0/setup.py")
         entry.size = len(script)
         archive.addfile(entry, BytesIO(script))
-    import hashlib
-
     sha256 = hashlib.sha256((wheels / "tiny-1.0.tar.gz").read_bytes()).hexdigest()
     (project / "requirements.lock").write_text(f"tiny==1.0 --hash=sha256:{sha256}\n", "utf-8")
     assert run_installer(project, tmp_path / "root", env=env).returncode == 4
@@ -122,7 +119,8 @@ def test_no_code_of_a_package_runs_while_it_is_installed(
 
 
 def test_a_missing_package_is_one_line_with_the_mend(project: Path, tmp_path: Path, env: dict[str, str]) -> None:
-    secret_index = {**env, "PIP_FIND_LINKS": f"http://user:{FORGE_CANARY}@127.0.0.1:9/"}
+    address = f"http://user:{FORGE_CANARY}@127.0.0.1:9/"
+    secret_index = {**env, "PIP_NO_INDEX": "0", "PIP_INDEX_URL": address, "PIP_FIND_LINKS": "", "PIP_RETRIES": "0"}
     done = run_installer(project, tmp_path / "root", env=secret_index)
     assert done.returncode == 4
     assert done.stderr.splitlines()[-1].startswith("coordinator: error: cannot install the dependencies: ")
@@ -173,38 +171,113 @@ def test_two_jobs_at_once_install_once(project: Path, tmp_path: Path, wheels: Pa
     assert len([path for path, _ in index.requests if path.endswith(".whl")]) == 1
 
 
-def test_what_is_half_made_or_of_another_version_is_replaced(
-    project: Path, tmp_path: Path, env: dict[str, str]
-) -> None:
-    python = prepare_environment([str(tmp_path / "root")], project, env)
-    folder = python.parents[1]
-    (folder / MARKER).unlink()
-    (folder / "leftover").touch()
-    removed = folder.with_name(f"{folder.name}.removed")
-    removed.mkdir()
-    assert prepare_environment([str(tmp_path / "root")], project, env) == python
-    assert not (folder / "leftover").exists()
+@dataclass
+class Builder:
+    """Builds an environment without packages, and counts."""
+
+    folder: Path
+    built: int = 0
+    wait_for: threading.Event = field(default_factory=threading.Event)
+    started: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self) -> None:
+        self.started.set()
+        assert self.wait_for.wait(60)
+        self.built += 1
+        subprocess.run([BASE_PYTHON, "-I", "-m", "venv", "--without-pip", self.folder], check=True)
+
+
+@pytest.fixture
+def builder(tmp_path: Path) -> Builder:
+    builder = Builder(tmp_path / "envs" / "one")
+    builder.wait_for.set()
+    return builder
+
+
+def test_a_complete_environment_is_built_once(builder: Builder) -> None:
+    assert prepare(builder.folder, "key", builder) == builder.folder / "bin" / "python"
+    prepare(builder.folder, "key", builder)
+    assert builder.built == 1
+    prepare(builder.folder, "other key", builder)
+    assert builder.built == 2
+
+
+def test_what_is_half_made_is_replaced(builder: Builder) -> None:
+    prepare(builder.folder, "key", builder)
+    for marker in ("", "no json", "[]", '{"key": "older"}'):
+        (builder.folder / MARKER).write_text(marker, "utf-8")
+        (builder.folder / "leftover").touch()
+        prepare(builder.folder, "key", builder)
+        assert not (builder.folder / "leftover").exists()
+    assert builder.built == 5
+
+
+def test_a_kill_while_the_old_one_is_removed_leaves_nothing_in_the_way(builder: Builder) -> None:
+    removed = builder.folder.with_name("one.removed")
+    removed.mkdir(parents=True)
+    (removed / "lib").touch()
+    prepare(builder.folder, "key", builder)
     assert not removed.exists()
-    (folder / MARKER).write_text("no json", "utf-8")
-    prepare_environment([str(tmp_path / "root")], project, env)
-    assert json.loads((folder / MARKER).read_text("utf-8")) == {"key": folder.name}
 
 
-def test_an_environment_whose_python_is_gone_is_made_anew(project: Path, tmp_path: Path, env: dict[str, str]) -> None:
-    python = prepare_environment([str(tmp_path / "root")], project, env)
+def test_a_build_that_fails_leaves_no_marker(builder: Builder) -> None:
+    def fails() -> None:
+        builder()
+        raise Unreachable("no network", mend="again")
+
+    with pytest.raises(Unreachable):
+        prepare(builder.folder, "key", fails)
+    assert not (builder.folder / MARKER).exists()
+    prepare(builder.folder, "key", builder)
+    assert builder.built == 2
+
+
+def test_an_environment_whose_python_is_gone_is_made_anew(builder: Builder) -> None:
+    python = prepare(builder.folder, "key", builder)
     python.unlink()
     python.symlink_to("/nonexistent/python")
-    assert imports_tiny(prepare_environment([str(tmp_path / "root")], project, env))
+    prepare(builder.folder, "key", builder)
+    assert builder.built == 2
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder to somebody else")
-def test_an_environment_of_another_account_is_not_used(project: Path, tmp_path: Path, env: dict[str, str]) -> None:
-    python = prepare_environment([str(tmp_path / "root")], project, env)
-    folder = python.parents[1]
-    (folder / "planted").touch()
-    os.chown(folder, 65534, 65534)
-    prepare_environment([str(tmp_path / "root")], project, env)
-    assert not (folder / "planted").exists()
+def test_an_environment_of_another_account_is_not_used(builder: Builder) -> None:
+    prepare(builder.folder, "key", builder)
+    (builder.folder / "planted").touch()
+    os.chown(builder.folder, 65534, 65534)
+    prepare(builder.folder, "key", builder)
+    assert not (builder.folder / "planted").exists()
+
+
+def test_an_empty_folder_is_used(builder: Builder) -> None:
+    builder.folder.mkdir(parents=True)
+    prepare(builder.folder, "key", builder)
+    assert builder.built == 1
+
+
+def test_who_comes_second_waits_and_says_so(builder: Builder, capsys: pytest.CaptureFixture[str]) -> None:
+    builder.wait_for.clear()
+    threads = [threading.Thread(target=prepare, args=(builder.folder, "key", builder)) for _ in range(2)]
+    threads[0].start()
+    assert builder.started.wait(60)
+    threads[1].start()
+    deadline = time.monotonic() + 60
+    said = ""
+    while "waiting for another job" not in said and time.monotonic() < deadline:
+        said += capsys.readouterr().err
+        time.sleep(0.01)
+    builder.wait_for.set()
+    for thread in threads:
+        thread.join()
+    assert "waiting for another job" in said
+    assert builder.built == 1
+
+
+def test_takes_the_first_root_that_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert usable_root([Path("relative"), tmp_path / "file", tmp_path / "a", tmp_path / "b"]) == tmp_path / "a"
+    assert not (tmp_path / "b").exists()
+    assert not Path("relative").exists()
 
 
 def test_a_folder_that_is_no_environment_is_left_alone(project: Path, tmp_path: Path, env: dict[str, str]) -> None:
@@ -216,30 +289,17 @@ def test_a_folder_that_is_no_environment_is_left_alone(project: Path, tmp_path: 
     assert (precious / "thesis.txt").exists()
 
 
-def test_an_empty_folder_is_used(project: Path, tmp_path: Path, env: dict[str, str]) -> None:
-    (tmp_path / "empty").mkdir()
-    assert imports_tiny(prepare_environment(["--dev", str(tmp_path / "empty")], project, env))
-
-
 def test_the_development_environment_has_the_project_and_its_command(project: Path, env: dict[str, str]) -> None:
     done = run_installer(project, "--dev", project / ".venv", env=env)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(project / ".venv" / "bin" / "python")
-    command = [project / ".venv" / "bin" / "coordinator", "run", "a b"]
+    command = [str(project / ".venv" / "bin" / "coordinator"), "run", "a b"]
     ran = subprocess.run(command, cwd="/", env={"PATH": "/usr/bin:/bin"}, check=True, capture_output=True, text=True)
     assert ran.stdout.startswith("tiny ['run', 'a b']")
     (project / "requirements.lock").write_text((project / "requirements.lock").read_text("utf-8") + "# new\n", "utf-8")
     again = run_installer(project, "--dev", project / ".venv", env=env, python=done.stdout.strip())
     assert again.returncode == 0, again.stderr
     assert "installed in" in again.stderr
-
-
-def test_takes_the_first_root_that_can_be_written(project: Path, tmp_path: Path, env: dict[str, str]) -> None:
-    (tmp_path / "file").touch()
-    arguments = ["", str(tmp_path / "file"), str(tmp_path / "root"), str(tmp_path / "unused")]
-    python = prepare_environment(arguments, project, env)
-    assert python.is_relative_to(tmp_path / "root")
-    assert not (tmp_path / "unused").exists()
 
 
 def test_no_root_at_all_is_one_line(project: Path, tmp_path: Path, env: dict[str, str]) -> None:
@@ -285,9 +345,10 @@ UV = """\
 # Stands in for uv, where there is none: the same two commands by venv and pip. Writes down what it was given.
 env > {log}.env
 echo "$@" >> {log}
+for last; do :; done
 case "$1" in
-  venv) exec {python} -I -m venv "$(eval echo \\"\\$$#\\")" ;;
-  pip) exec "$4/bin/python" -m pip install --no-deps --require-hashes --only-binary :all: --requirement "$(eval echo \\"\\$$#\\")" ;;
+  venv) exec {python} -I -m venv --without-pip "$last" ;;
+  pip) exec {python} -I -m pip --python "$4/bin/python" install --no-deps --require-hashes --requirement "$last" ;;
 esac
 """
 
@@ -330,9 +391,8 @@ def test_installers_see_what_they_need_and_no_more() -> None:
     assert installer_environment({**kept, **dropped}) == kept
 
 
-@pytest.mark.parametrize("file", ["install.py"])
-def test_the_script_can_say_that_python_is_too_old(file: str, capsys: pytest.CaptureFixture[str]) -> None:
-    ast.parse((ROOT / "coordinator" / file).read_text("utf-8"), feature_version=(3, 8))
+def test_the_script_can_say_that_python_is_too_old(capsys: pytest.CaptureFixture[str]) -> None:
+    ast.parse((ROOT / "coordinator" / "install.py").read_text("utf-8"), feature_version=(3, 8))
     assert main(["x"], {}, version=(3, 10)) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
@@ -352,6 +412,21 @@ def test_the_command_prints_the_python_or_the_error(
     (folder / MARKER).write_text(json.dumps({"key": key}), "utf-8")
     assert main([str(tmp_path)], env) == 0
     assert capsys.readouterr().out == f"{folder}/bin/python\n"
+
+
+@pytest.mark.parametrize(
+    ("output", "line"),
+    [
+        ("Collecting x\nERROR: No matching distribution.\nERROR: more", "ERROR: No matching distribution"),
+        ("ERROR: a\n  x Failed to download\n  `-> Hash mismatch for x:\n", "Hash mismatch for x"),
+        ("something else\n", "something else"),
+        ("", "no reason was given"),
+        (f"ERROR: GET https://u:{FORGE_CANARY}@pip.example.com/x", "ERROR: GET https://***@pip.example.com/x"),
+        ("ERROR " + "x" * 1000, "ERROR " + "x" * 294),
+    ],
+)
+def test_the_line_of_a_failure_that_says_most(output: str, line: str) -> None:
+    assert failure(output) == line
 
 
 def test_only_the_standard_library_is_needed() -> None:

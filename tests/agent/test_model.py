@@ -55,7 +55,7 @@ def open_client(
 @contextmanager
 def calling(script: Sequence[Any], **settings: Any) -> Iterator[tuple[ModelServer, ModelClient]]:
     """A strict server with a script, and a client of it."""
-    with calling(script, **settings) as (server, client):
+    with strict_server(script) as server, open_client(endpoint(server), **settings) as client:
         yield server, client
 
 
@@ -98,18 +98,18 @@ def test_a_stream_that_breaks_is_discarded_and_asked_for_again(how: str, charges
 @pytest.mark.parametrize("how", ["cut_call", "spoiled_call"])
 def test_a_call_whose_json_is_not_whole_is_discarded(how: str) -> None:
     danger = Broken(how, (call("bash", {"command": "rm -rf build/*"}),))
-    with calling([danger, HELLO]) as (server, client):
+    with calling([danger, HELLO]) as (_server, client):
         assert client.send(Request([{"role": "user", "content": [{"type": "text", "text": "Hi."}]}])).calls == ()
 
 
 def test_two_calls_with_one_id_are_discarded() -> None:
     twice = say(call("bash", {"command": "a"}, identifier="same"), call("bash", {"command": "b"}, identifier="same"))
-    with calling([twice, HELLO]) as (server, client):
+    with calling([twice, HELLO]) as (_server, client):
         assert ask(client) == "Hello."
 
 
 def test_a_surrogate_pair_that_was_split_is_joined() -> None:
-    with calling([say("x" * 39 + "\ud83d" + "\ude00 é")]) as (server, client):
+    with calling([say("x" * 39 + "\ud83d" + "\ude00 é")]) as (_server, client):
         assert ask(client) == "x" * 39 + "\U0001f600 é"
 
 
@@ -153,12 +153,12 @@ def test_a_failure_that_stays_is_bounded_and_names_the_host() -> None:
 
 def test_an_error_in_the_stream_counts_as_its_status() -> None:
     refused = Broken("error_event", kind="authentication_error", message="no")
-    with calling([refused]) as (server, client), pytest.raises(Misconfigured, match="refused the key"):
+    with calling([refused]) as (_server, client), pytest.raises(Misconfigured, match="refused the key"):
         ask(client)
 
 
 def test_retry_after_is_waited_for() -> None:
-    with calling([Failure(429, headers={"retry-after": "0.3"}), HELLO]) as (server, client):
+    with calling([Failure(429, headers={"retry-after": "0.3"}), HELLO]) as (_server, client):
         started = time.monotonic()
         assert ask(client) == "Hello."
     assert time.monotonic() - started >= 0.3
@@ -173,23 +173,23 @@ def test_retry_after_is_waited_for() -> None:
     ],
 )
 def test_retry_after_beyond_the_deadline_ends_at_once(headers: dict[str, str]) -> None:
+    started = time.monotonic()
     with (
-        calling([Failure(429, "rate_limit_error", "slow down", headers)]) as (server, client),
+        calling([Failure(429, "rate_limit_error", "slow down", headers)]) as (_server, client),
         pytest.raises(Unreachable, match="beyond the run's time limit"),
     ):
-        started = time.monotonic()
         ask(client)
     assert time.monotonic() - started < 5
 
 
 def test_an_unreadable_retry_after_is_ignored() -> None:
-    with calling([Failure(429, headers={"retry-after": "soon"}), HELLO]) as (server, client):
+    with calling([Failure(429, headers={"retry-after": "soon"}), HELLO]) as (_server, client):
         assert ask(client) == "Hello."
 
 
 def test_the_server_may_forbid_another_try() -> None:
     with (
-        calling([Failure(500, message="never", headers={"x-should-retry": "false"})]) as (server, client),
+        calling([Failure(500, message="never", headers={"x-should-retry": "false"})]) as (_server, client),
         pytest.raises(Unreachable, match="never"),
     ):
         ask(client)
@@ -197,7 +197,7 @@ def test_the_server_may_forbid_another_try() -> None:
 
 def test_an_exhausted_script_names_itself() -> None:
     with (
-        calling([]) as (server, client),
+        calling([]) as (_server, client),
         pytest.raises(Unreachable, match="script exhausted: no step is left for request 1"),
     ):
         ask(client)
@@ -226,7 +226,7 @@ def test_a_key_that_the_api_repeats_is_not_shown(caplog: pytest.LogCaptureFixtur
     caplog.set_level(logging.DEBUG)
     leaky = f"key {API_CANARY} and its part {API_CANARY[:14]}… are\nbad"
     script = [Failure(500, message=leaky), Failure(400, message=leaky)]
-    with calling(script) as (server, client):
+    with calling(script) as (_server, client):
         with pytest.raises(Misconfigured) as caught:
             ask(client)
         shown = str(caught.value) + repr(caught.value) + repr(client.endpoint) + caplog.text
@@ -254,7 +254,7 @@ def test_a_foreign_text_is_one_short_line() -> None:
 )
 def test_an_overflow_is_known_by_its_text(failure: Failure | Broken) -> None:
     with (
-        calling([failure]) as (server, client),
+        calling([failure]) as (_server, client),
         pytest.raises(ContextOverflow, match=r"claude-sonnet-5-5.*200000 tokens"),
     ):
         ask(client)
@@ -268,7 +268,7 @@ def test_a_real_overflow_of_the_window_is_seen() -> None:
 @pytest.mark.parametrize("how", ["html", "json"])
 def test_what_is_no_stream_is_fatal_and_shown(how: str) -> None:
     with (
-        calling([Broken(how)]) as (server, client),
+        calling([Broken(how)]) as (_server, client),
         pytest.raises(Misconfigured, match=r"not the Messages API: '.*(guest network|never arrives whole)"),
     ):
         ask(client)
@@ -286,38 +286,35 @@ def test_nothing_listens() -> None:
 
 
 def test_a_server_that_never_answers_times_out() -> None:
-    with strict_server([Broken("mute"), HELLO]) as server:
-        with open_client(endpoint(server), patience=Patience(tries=2, first_wait=0.01, stall=0.2)) as client:
-            assert ask(client) == "Hello."
+    patience = Patience(tries=2, first_wait=0.01, stall=0.2)
+    with calling([Broken("mute"), HELLO], patience=patience) as (_server, client):
+        assert ask(client) == "Hello."
 
 
 @pytest.mark.parametrize("how", ["pings", "late_pings", "silence"])
 def test_a_stream_that_brings_nothing_is_ended_by_the_watchdog(how: str, charges: Charges) -> None:
-    with strict_server([Broken(how), HELLO]) as server:
-        patience = Patience(tries=2, first_wait=0.01, stall=0.3)
-        with open_client(endpoint(server), patience=patience, charges=charges) as client:
-            assert ask(client) == "Hello."
+    patience = Patience(tries=2, first_wait=0.01, stall=0.3)
+    with calling([Broken(how), HELLO], patience=patience, charges=charges) as (_server, client):
+        assert ask(client) == "Hello."
     assert charges.calls == (1 if how == "pings" else 2)
 
 
 def test_a_stream_of_pings_ends_with_the_deadline() -> None:
-    with strict_server([Broken("pings")]) as server:
-        started = time.monotonic()
-        with (
-            open_client(endpoint(server), seconds=0.5) as client,
-            pytest.raises(Unreachable, match="until the time was up"),
-        ):
-            ask(client)
+    started = time.monotonic()
+    with (
+        calling([Broken("pings")], seconds=0.5) as (_server, client),
+        pytest.raises(Unreachable, match="until the time was up"),
+    ):
+        ask(client)
     assert time.monotonic() - started < 4
 
 
 def test_a_reply_in_progress_ends_with_the_deadline_as_a_limit(charges: Charges) -> None:
-    with strict_server([Broken("late_pings")]) as server:
-        with (
-            open_client(endpoint(server), seconds=0.5, charges=charges) as client,
-            pytest.raises(BudgetExceeded, match=r"budget\.run\.minutes"),
-        ):
-            ask(client)
+    with (
+        calling([Broken("late_pings")], seconds=0.5, charges=charges) as (_server, client),
+        pytest.raises(BudgetExceeded, match=r"budget\.run\.minutes"),
+    ):
+        ask(client)
     assert charges.usage.prompt_tokens > 0
 
 
@@ -330,7 +327,7 @@ def test_no_call_is_made_after_the_deadline() -> None:
 def test_usage_that_is_not_counted_is_estimated(charges: Charges) -> None:
     nothing = {"input_tokens": 0, "output_tokens": 0, "cache_read_input_tokens": 0, "cache_creation_input_tokens": 0}
     silent = Reply(({"type": "text", "text": "y" * 300}, call("bash", {"command": "x" * 88})), usage=nothing)
-    with calling([silent], charges=charges) as (server, client):
+    with calling([silent], charges=charges) as (_server, client):
         reply = client.send(Request([{"role": "user", "content": [{"type": "text", "text": "x" * 3000}]}]))
     assert reply.usage == charges.usage
     assert 1000 < reply.usage.input_tokens < 1050
@@ -340,7 +337,7 @@ def test_usage_that_is_not_counted_is_estimated(charges: Charges) -> None:
 def test_thinking_counts_in_an_estimate(charges: Charges) -> None:
     nothing = {"input_tokens": 0, "output_tokens": 0, "cache_read_input_tokens": 0, "cache_creation_input_tokens": 0}
     silent = Reply(({"type": "thinking", "thinking": "y" * 300},), usage=nothing)
-    with calling([silent], charges=charges) as (server, client):
+    with calling([silent], charges=charges) as (_server, client):
         ask(client)
     assert charges.usage.output_tokens == 100
 
@@ -379,7 +376,7 @@ def test_a_redirect_is_not_followed(status: int) -> None:
     with ModelServer([HELLO]) as other:
         moved = Failure(status, headers={"location": f"{other.url}/v1/messages"})
         with (
-            calling([moved]) as (server, client),
+            calling([moved]) as (_server, client),
             pytest.raises(Misconfigured, match="redirects the model API elsewhere"),
         ):
             ask(client)
@@ -411,7 +408,7 @@ def test_an_exit_by_signal_passes_through_a_call() -> None:
             raise Cancelled
 
     charges = Raising()
-    with calling([cancel], charges=charges) as (server, client), pytest.raises(Cancelled):
+    with calling([cancel], charges=charges) as (_server, client), pytest.raises(Cancelled):
         ask(client)
     assert charges.calls == 1
     assert raised.is_set()
@@ -461,7 +458,7 @@ def test_an_answer_of_another_shape_is_asked_for_once_more(first: str) -> None:
 
 def test_answers_that_stay_of_another_shape_are_given_up() -> None:
     with (
-        calling([say("No."), say('{"tokens": "many"}')]) as (server, client),
+        calling([say("No."), say('{"tokens": "many"}')]) as (_server, client),
         pytest.raises(UnusableAnswer, match="level: Field required; tokens: "),
     ):
         client.structured("How hard?", Judgement)
@@ -469,13 +466,13 @@ def test_answers_that_stay_of_another_shape_are_given_up() -> None:
 
 def test_a_refused_question_is_given_up_at_once() -> None:
     refusal = say(stop_reason="refusal", stop_details={"type": "refusal", "category": None})
-    with calling([refusal]) as (server, client), pytest.raises(UnusableAnswer, match="declined"):
+    with calling([refusal]) as (_server, client), pytest.raises(UnusableAnswer, match="declined"):
         client.structured("How hard?", Judgement)
 
 
 def test_planning_and_agent_calls_take_their_own_steps() -> None:
     script = [say("I work.", when=is_agent_call), say(GOOD, when=wants_json)]
-    with calling(script) as (server, client):
+    with calling(script) as (_server, client):
         assert client.structured("How hard?", Judgement).level == "easy"
         hello = Request([{"role": "user", "content": [{"type": "text", "text": "x"}]}], tools=Toolbox([]).definitions)
         assert client.send(hello).text == "I work."

@@ -6,6 +6,7 @@ import base64
 import os
 import secrets
 import subprocess
+import time
 from typing import TYPE_CHECKING, Protocol
 
 import httpx
@@ -17,7 +18,7 @@ from coordinator.forge.local import LOCAL_USER, LocalForge
 from tests.support import GIT_ENVIRONMENT, commit_files, git, make_repository
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from coordinator.forge.models import Account, GitRemote
@@ -68,8 +69,18 @@ class LocalLab:
 class RestLab:
     """A Gitea, real or not: an owner's token to prepare with, and the bot's for the forge."""
 
-    def __init__(self, folder: Path, api_url: str, full_name: str, owner_token: str, bot: tuple[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        api_url: str,
+        full_name: str,
+        *,
+        owner_token: str,
+        bot: tuple[str, str],
+        sleep: Callable[[float], None],
+    ) -> None:
         self._folder = folder
+        self._sleep = sleep
         self.api_url = api_url
         self.full_name = full_name
         self.me, bot_token = bot
@@ -79,14 +90,13 @@ class RestLab:
             headers={"Authorization": f"token {owner_token}"},
             trust_env=False,
         )
-        self.pauses: list[float] = []
         self.forge = self.forge_of(bot_token)
 
     def forge_of(self, token: str, full_name: str = "", *, deadline_seconds: float = 60.0) -> GiteaForge:
-        """Return the forge for a token. What a server that stumbles makes it wait for, it waits for in no time."""
+        """Return the forge for a token."""
 
         def connect(api_url: str, its_token: SecretStr) -> RestClient:
-            return RestClient(api_url, its_token, deadline_seconds=deadline_seconds, sleep=self.pauses.append)
+            return RestClient(api_url, its_token, deadline_seconds=deadline_seconds, sleep=self._sleep)
 
         return GiteaForge(self.api_url, self.server_url, full_name or self.full_name, SecretStr(token), connect=connect)
 
@@ -108,7 +118,10 @@ class RestLab:
 
 
 def standin_lab(folder: Path, server: ForgeServer) -> RestLab:
-    lab = RestLab(folder, server.api_url, server.repository, server.owner.token, (server.bot.login, server.token))
+    """Return the ground on the stand-in. Where it stumbles, nobody really waits."""
+    bot, pauses = (server.bot.login, server.token), list[float]()
+    owner_token = server.owner.token
+    lab = RestLab(folder, server.api_url, server.repository, owner_token=owner_token, bot=bot, sleep=pauses.append)
     _push_start(folder, lab.forge.git_remote())
     return lab
 
@@ -150,7 +163,9 @@ class RealGitea:
         _, owner, owner_token = self.add_user("owner")
         _, bot, bot_token = self.add_user("bot")
         self._send(f"/admin/users/{owner}/repos", {"name": "app"})
-        lab = RestLab(folder, self.api_url, f"{owner}/app", owner_token, (bot, bot_token))
+        lab = RestLab(
+            folder, self.api_url, f"{owner}/app", owner_token=owner_token, bot=(bot, bot_token), sleep=time.sleep
+        )
         lab.ask("PUT", f"/collaborators/{bot}", {"permission": "write"})
         lab.ask("POST", "/labels", {"name": "agent", "color": "#00ff00"})
         _push_start(folder, lab.forge.git_remote())

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from coordinator.errors import Misconfigured
-from coordinator.workspace.git import Git, GitCall, GitFailed
+from coordinator.workspace.git import DEFAULT_PATH, Git, GitCall, GitFailed
 from tests.support import FORGE_CANARY, commit_files, git, make_repository
 
 
@@ -78,12 +78,14 @@ def wait_until_gone(pid: int) -> bool:
     return False
 
 
-@pytest.mark.parametrize("held", ["", "exec >&-;"], ids=["output open", "output closed"])
+@pytest.mark.parametrize("held", ["", "exec >&-"], ids=["output open", "output closed"])
 def test_the_time_limit_ends_the_command_and_its_children(tmp_path: Path, held: str) -> None:
-    script = f"{held} sleep 60 & echo $! > {tmp_path}/pid; wait"
+    program = tmp_path / "git"
+    program.write_text(f"#!/bin/sh\n{held}\nsleep 60 & echo $! > {tmp_path}/pid\nwait\n")
+    program.chmod(0o755)
     started = time.monotonic()
     with pytest.raises(GitFailed, match="time limit") as caught:
-        Git().run("probe", call=shell(script, seconds=0.4))
+        Git(path=f"{tmp_path}:{DEFAULT_PATH}").run("fetch", call=GitCall(seconds=0.4))
     assert time.monotonic() - started < 10
     assert caught.value.timed_out
     assert wait_until_gone(int((tmp_path / "pid").read_text()))

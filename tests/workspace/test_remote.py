@@ -178,10 +178,12 @@ def test_a_lease_on_an_older_commit_is_refused_by_the_exact_value(served: GitSer
     (workspace.checkout / "new.txt").write_text("1")
     candidate = workspace.candidate("First")
     workspace.push(candidate)
-    where = Remote(remote(served), Git(), IMPATIENT)
+    where = Remote(remote(served), Git(), RemoteLimits(seconds=30, pauses=(60.0,)))
     git_dir = workspace.repository.git_dir
+    started = time.monotonic()
     with pytest.raises(BranchMoved):
         where.push(git_dir, commit=workspace.base_commit, ref=BRANCH, expected=workspace.base_commit)
+    assert time.monotonic() - started < 50  # a lost race is not tried again
     where.push(git_dir, commit=workspace.base_commit, ref=BRANCH, expected=candidate.commit)
     assert git(tmp_path / "served" / "r.git", "rev-parse", BRANCH) == workspace.base_commit
 

@@ -1,0 +1,94 @@
+"""The coordinator as a user who is not root: commands share its uid, and may turn against what watches them."""
+
+from __future__ import annotations
+
+from tests.sandbox.support import is_alive, ordinary_coordinator
+
+
+def test_the_description_says_what_does_not_hold() -> None:
+    seen = ordinary_coordinator("with open_sandbox() as sandbox: print(sandbox.description)")
+    assert "own uid" in seen
+    assert "network not held back here" in seen
+
+
+def test_opening_hides_the_coordinator() -> None:
+    script = """
+import ctypes
+from coordinator.sandbox.kernel import process_is_hidden
+ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)
+assert not process_is_hidden()
+with open_sandbox():
+    print(process_is_hidden())
+"""
+    assert ordinary_coordinator(script) == "True\n"
+
+
+def test_a_command_that_kills_its_supervisor_leaves_nothing() -> None:
+    script = """
+with open_sandbox() as sandbox:
+    result = sh(sandbox, "echo before; setsid sleep 60 & echo $!; sleep 0.2; kill -KILL $PPID; sleep 60")
+    print(result.exit_code, result.signal, result.timed_out, *result.stdout.split())
+    print(sh(sandbox, "echo and the next works").stdout)
+"""
+    first, second = ordinary_coordinator(script).splitlines()
+    code, number, timed_out, before, daemon = first.split()
+    assert (code, number, timed_out, before) == ("None", "9", "False", "b'before'")
+    assert not is_alive(int(daemon[2:-1]))
+    assert second == "b'and the next works\\n'"
+
+
+def test_a_command_that_stops_its_supervisor_is_ended_all_the_same() -> None:
+    script = """
+from coordinator.sandbox import running
+running._OVERTIME = 1.0
+with open_sandbox() as sandbox:
+    result = sh(sandbox, "setsid sleep 60 & echo $!; sleep 0.2; kill -STOP $PPID; sleep 60", seconds=1)
+    print(result.exit_code, result.signal, result.timed_out, int(result.stdout))
+"""
+    code, number, timed_out, daemon = ordinary_coordinator(script).split()
+    assert (code, number, timed_out) == ("None", "None", "True")
+    assert not is_alive(int(daemon))
+
+
+def test_a_command_that_ends_its_supervisor_politely_is_a_result() -> None:
+    script = """
+with open_sandbox() as sandbox:
+    result = sh(sandbox, "kill -TERM $PPID; sleep 60")
+    print(result.exit_code, result.signal, result.timed_out)
+"""
+    assert ordinary_coordinator(script) == "None 9 False\n"
+
+
+def test_a_closed_folder_of_its_own_does_not_stop_the_removal() -> None:
+    script = """
+with open_sandbox() as sandbox:
+    folder = sandbox.make_folder("x")
+    root = sandbox.root
+    sandbox.give(folder)
+    sandbox.take(folder)
+    print(sh(sandbox, f"mkdir -p {folder}/a/b; touch {folder}/a/b/c; ln -s / {folder}/l; chmod 0 {folder}/a/b {folder}/a {folder}").ok)
+print(root.exists())
+"""
+    assert ordinary_coordinator(script) == "True\nFalse\n"
+
+
+def test_a_path_that_it_cannot_see_itself_is_named() -> None:
+    script = """
+from coordinator.errors import Misconfigured
+closed = Path.cwd() / "outer"
+import tempfile
+folder = Path(tempfile.mkdtemp())
+inner = folder / "inner"
+inner.mkdir()
+(inner / "file").touch()
+for path, mode in ((inner / "file", 0o000), (inner, 0o600)):
+    path.chmod(mode)
+    try:
+        open_sandbox(visible=[inner / "file"])
+    except Misconfigured as error:
+        print(error.what.replace(str(folder), ""), "|", error.mend.replace(str(folder), ""))
+    path.chmod(0o700)
+"""
+    first, second = ordinary_coordinator(script).splitlines()
+    assert "cannot use /inner/file: /inner/file is closed to them | Open it with `chmod o+rx /inner/file`" in first
+    assert "/inner/file" in second

@@ -1,0 +1,84 @@
+"""The parts below the sandbox, by themselves."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from coordinator.errors import Unreachable
+from coordinator.sandbox import environment, kernel
+from coordinator.sandbox.launcher import tree
+from coordinator.sandbox.opening import open_sandbox
+from coordinator.sandbox.orphans import end_orphans
+from coordinator.sandbox.running import Launcher
+from tests.sandbox.support import is_alive
+
+
+def test_only_named_variables_are_passed_on() -> None:
+    own = {"PIP_INDEX_URL": "https://index.invalid", "GITHUB_TOKEN": "x", "HTTPS_PROXY": "p", "ANTHROPIC_API_KEY": "y"}
+    assert environment.select_passthrough(own) == {"PIP_INDEX_URL": "https://index.invalid", "HTTPS_PROXY": "p"}
+
+
+def test_the_launcher_gets_what_its_interpreter_needs_and_no_more() -> None:
+    passed = {"LD_LIBRARY_PATH": "/opt/python/lib", "HTTPS_PROXY": "http://user:password@proxy"}
+    assert environment.launcher_environment(passed) == {"LD_LIBRARY_PATH": "/opt/python/lib"}
+    assert environment.launcher_environment({}) == {}
+
+
+def test_paths_are_found_in_passed_on_variables(tmp_path: Path) -> None:
+    passed = {"A": f"{tmp_path}:/no/such", "B": "relative", "C": "https://host/path"}
+    assert environment.paths_in(passed) == [tmp_path]
+
+
+def test_children_are_found_newest_first_with_odd_names_and_dead_ones(tmp_path: Path) -> None:
+    program = tmp_path / "a) S 1 ("
+    program.symlink_to(sys.executable)
+    code = "import sys; sys.stdin.read()"
+    with subprocess.Popen([str(program), "-S", "-c", code], stdin=subprocess.PIPE) as first:
+        with subprocess.Popen(["sleep", "0"]) as second:
+            time.sleep(0.1)
+            found = [pid for pid in tree.children(os.getpid()) if pid in {first.pid, second.pid}]
+            assert sorted(found) == sorted([first.pid, second.pid])
+            assert found == sorted(found, reverse=True)
+        tree.send([second.pid], signal.SIGKILL)
+        assert first.stdin is not None
+        first.stdin.close()
+
+
+def test_orphans_are_ended_and_own_children_are_not() -> None:
+    kernel.become_subreaper()
+    script = "setsid sleep 60 & echo $!; setsid true & exit 0"
+    with subprocess.Popen(["sleep", "60"]) as own:
+        made = subprocess.run(["bash", "-c", script], stdout=subprocess.PIPE, check=True)
+        orphan = int(made.stdout)
+        assert is_alive(orphan)
+        assert end_orphans()
+        assert not is_alive(orphan)
+        assert own.poll() is None
+        own.kill()
+
+
+@pytest.mark.parametrize(
+    ("argv", "reason"),
+    [
+        (("/no/such/python",), "cannot start the launcher"),
+        ((sys.executable, "-c", "import sys; sys.exit('it is broken')"), "failed: it is broken"),
+        ((sys.executable, "-c", "import sys; sys.exit(3)"), "failed: no message"),
+    ],
+)
+def test_a_launcher_that_does_not_work_is_told_when_opening(argv: tuple[str, ...], reason: str) -> None:
+    with pytest.raises(Unreachable, match=reason):
+        open_sandbox(launcher=Launcher(argv=argv))
+
+
+def test_a_kernel_call_that_fails_says_which() -> None:
+    with pytest.raises(OSError, match="Invalid argument: 'prctl'"):
+        kernel._prctl(-1, 0)
+    kernel.hide_process()
+    assert kernel.process_is_hidden()
