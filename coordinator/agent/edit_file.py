@@ -12,6 +12,7 @@ import os
 import stat
 import sys
 from pathlib import Path
+from typing import TextIO
 
 LARGEST = 10_000_000
 """Bytes of a file that can be edited."""
@@ -39,9 +40,9 @@ def split_path(path: str, root: str) -> list[str]:
     return parts
 
 
-def open_folder(parts: list[str], *, create: bool) -> int:
-    """Open the folder of those parts, starting from the current one; the descriptor is the caller's."""
-    folder = os.open(".", FOLDER)
+def open_folder(root: str, parts: list[str], *, create: bool) -> int:
+    """Open the folder of those parts below `root`; the descriptor is the caller's."""
+    folder = os.open(root, FOLDER)
     for part in parts:
         try:
             if create:
@@ -157,7 +158,7 @@ def edit(path: str, old: str, new: str, root: str) -> str:
     """Make one edit and return what was done."""
     *folders, name = split_path(path, root)
     try:
-        folder = open_folder(folders, create=not old)
+        folder = open_folder(root, folders, create=not old)
         try:
             return create_file(name, folder, new.encode()) if not old else replace_text(name, folder, old, new)
         finally:
@@ -174,16 +175,16 @@ REASONS = {
 }
 
 
-def main() -> None:
-    """Answer one request."""
-    request = json.load(sys.stdin)
+def main(given: TextIO, out: TextIO, root: str) -> None:
+    """Answer one request about a file below `root`."""
+    request = json.load(given)
     path = request["path"]
     try:
-        answer = {"ok": True, "message": f"{path}: {edit(path, request['old'], request['new'], str(Path.cwd()))}."}
+        answer = {"ok": True, "message": f"{path}: {edit(path, request['old'], request['new'], root)}."}
     except EditError as error:
         answer = {"ok": False, "message": f"{path} was not changed: {error}."}
-    json.dump(answer, sys.stdout)
+    json.dump(answer, out)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.stdin, sys.stdout, str(Path.cwd()))

@@ -86,7 +86,7 @@ class ScriptedModel:
         given = {headers.get("x-api-key"), headers.get("authorization", "").removeprefix("Bearer ")}
         if self._key is not None and self._key not in given:
             raise ApiError("invalid x-api-key", status=401, kind="authentication_error")
-        if "anthropic-version" not in headers:
+        if not headers.get("anthropic-version"):
             raise ApiError("anthropic-version: header is required")
         try:
             body = json.loads(raw)

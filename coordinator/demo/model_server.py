@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from coordinator.demo.model_prompt import Json
 
 SECONDS_BETWEEN_PINGS = 0.05
+ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class ModelServer:
@@ -189,9 +190,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--compatible", action="store_true", help="behave like a server that is not Anthropic's own")
     options = parser.parse_args(arguments)
     steps = load_script(options.script)
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)  # before any thread starts: they all inherit it
     with ModelServer(steps, key=options.key, port=options.port, vendor=not options.compatible) as server:
         print(json.dumps({"url": server.url}), flush=True)  # noqa: T201  (the address is this process's output)
-        signal.sigwait({signal.SIGTERM, signal.SIGINT})
+        signal.sigwait(ENDING_SIGNALS)
     return 0
 
 

@@ -40,7 +40,7 @@ from coordinator.forge.models import (
 from coordinator.forge.protocol import Missing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from coordinator.forge.issue_file import IssueFile
     from coordinator.forge.models import Comment, CommitStatus
@@ -89,7 +89,7 @@ class LocalForge:
         with self._store.locked():
             records = self._store.issues()
             before = [record for record in records.values() if record.source == source]
-            number = read.number or next((record.number for record in before), None) or _next_number(records)
+            number = _number_of(read, source, records)
             self._refuse_taken(records.get(number), number, source, read)
             for record in before:
                 if record.number != number:
@@ -105,9 +105,10 @@ class LocalForge:
         read = read_issue_file(file)
         source = str(file.resolve())
         records = self._store.issues()
-        before = next((record.number for record in records.values() if record.source == source), None)
+        number = _number_of(read, source, records)
+        self._refuse_taken(records.get(number), number, source, read)
         return Issue(
-            number=read.number or before or _next_number(records),
+            number=number,
             title=read.title,
             body=read.text,
             author=self._user,
@@ -293,6 +294,11 @@ class LocalForge:
         )
 
 
-def _next_number(taken: Iterable[int]) -> int:
-    """Return the number after the highest of the issues; numbers from a pull request's on were given by name."""
-    return max((number for number in taken if number < FIRST_PULL_REQUEST - 1), default=0) + 1
+def _number_of(read: IssueFile, source: str, records: Mapping[int, IssueRecord]) -> int:
+    """Return the file's own number, else the one it got before, else the one after the highest of the issues.
+
+    Numbers from a pull request's on were given by name, and nothing follows them.
+    """
+    before = next((record.number for record in records.values() if record.source == source), None)
+    highest = max((number for number in records if number < FIRST_PULL_REQUEST - 1), default=0)
+    return read.number or before or highest + 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import sys
@@ -54,16 +53,17 @@ class Installer:
     search_path: tuple[Path, ...]
     minutes: float
     """Wall time of one step."""
+    lends_pip: bool
+    """Whether the coordinator's own pip is copied, instead of asking the standard library for one."""
 
     def create(self, folder: Path) -> None:
         """Make a virtual environment in a folder whose parent confined commands can write. Raises like `install`."""
         self._run((sys.executable, "-I", "-m", "venv", "--without-pip", str(folder)), folder, folder.parent)
         if self.uv is not None and self.setup is None:
             return
-        if importlib.util.find_spec("pip") is None:
+        if not self.lends_pip:
             self._run((str(folder / "bin" / "python"), "-I", "-m", "ensurepip"), folder, folder)
             return
-        # The coordinator's own pip is copied: the standard library's would need ensurepip, which Debian splits off.
         borrow(("pip",), folder, SITE)
         add_script(folder, folder, "pip", "pip._internal.cli.main")
         self.sandbox.give(folder)
@@ -81,7 +81,7 @@ class Installer:
         needs = find_needs(project)
         if not needs.others:
             return self._install_alone(needs, folder, project)
-        argv = (*self._installer(folder), *needs.arguments(), "pytest", "coverage")
+        argv = (*self._installer(folder), *needs.arguments())
         self._run(argv, folder, project, what="The installation")
         return []
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import importlib.metadata
+import importlib.util
 import shutil
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,8 @@ class EnvironmentKeeper:
     search_path: tuple[Path, ...] = SYSTEM_PATH
     minutes: float = 30.0
     """Wall time of one command of the set-up."""
+    lends_pip: bool = field(default_factory=lambda: importlib.util.find_spec("pip") is not None)
+    """Whether the coordinator has a pip to copy; else ``ensurepip`` is asked, which Debian splits off."""
 
     def environment_for(self, source: Path, checkout: Path | None = None) -> TargetEnvironment:
         """Return the environment for the project whose files are exported to `source`.
@@ -121,7 +124,7 @@ class EnvironmentKeeper:
             shutil.copytree(source, work / "project", symlinks=True)
             self.sandbox.give(work)
             built = work / "environment"
-            installer = Installer(self.sandbox, self.setup, self.uv, self.search_path, self.minutes)
+            installer = Installer(self.sandbox, self.setup, self.uv, self.search_path, self.minutes, self.lends_pip)
             installer.create(built)
             notes = installer.install(built, work / "project")
             missing = missing_tools(probe(built / "bin" / "python", self.sandbox).distributions)

@@ -25,10 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 PACKAGE_ROOT = Path(__file__).parents[2]
-START_SECONDS = 30.0
-"""For the launcher to start and to write its report on a busy machine."""
 _ENDING_SECONDS = supervisor.KILL_SECONDS + supervisor.DRAIN_SECONDS + 1
-_OVERTIME = START_SECONDS + supervisor.TERMINATE_SECONDS + supervisor.LINGER_SECONDS + _ENDING_SECONDS
 _CHUNK = 1 << 16
 
 _BOOT = """
@@ -46,6 +43,9 @@ class Launcher:
 
     argv: tuple[str, ...] = (sys.executable, "-I", "-S", "-c", _BOOT, str(PACKAGE_ROOT))
     environment: Mapping[str, str] = field(default_factory=dict)
+    patience: float = 45.0
+    """Seconds that a supervisor has beyond its command's time limit to start on a busy machine, to end what is left
+    (at most about 12) and to report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,7 @@ class Running:
                 f"cannot start the launcher of confined commands: {error}", mend="Run again when the machine has room"
             ) from error
         self._started = time.monotonic()
+        self._patience = launcher.patience
         self._overdue = False
         self._clean = True
 
@@ -123,7 +124,7 @@ class Running:
             "stderr": None if merged else self._stderr.fileno(),
         }
         self._send(json.dumps(order).encode() + b"\n")
-        report = self._hear(order["seconds"] + _OVERTIME)
+        report = self._hear(order["seconds"] + self._patience)
         seconds = time.monotonic() - self._started
         self._end_surely()
         return Ended(

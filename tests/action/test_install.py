@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 import tarfile
@@ -278,6 +279,8 @@ def test_takes_the_first_root_that_can_be_written(tmp_path: Path) -> None:
     assert usable_root([Path("relative"), tmp_path / "file", tmp_path / "a", tmp_path / "b"]) == tmp_path / "a"
     assert not (tmp_path / "b").exists()
     assert not Path("relative").exists()
+    with pytest.raises(Misconfigured, match="No folder to install into: relative"):
+        usable_root([Path("relative")])
 
 
 def test_a_folder_that_is_no_environment_is_left_alone(project: Path, tmp_path: Path, env: dict[str, str]) -> None:
@@ -290,14 +293,13 @@ def test_a_folder_that_is_no_environment_is_left_alone(project: Path, tmp_path: 
 
 
 def test_the_development_environment_has_the_project_and_its_command(project: Path, env: dict[str, str]) -> None:
-    done = run_installer(project, "--dev", project / ".venv", env=env)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == str(project / ".venv" / "bin" / "python")
+    python = prepare_environment(["--dev", str(project / ".venv")], project, env)
+    assert python == project / ".venv" / "bin" / "python"
     command = [str(project / ".venv" / "bin" / "coordinator"), "run", "a b"]
     ran = subprocess.run(command, cwd="/", env={"PATH": "/usr/bin:/bin"}, check=True, capture_output=True, text=True)
     assert ran.stdout.startswith("tiny ['run', 'a b']")
     (project / "requirements.lock").write_text((project / "requirements.lock").read_text("utf-8") + "# new\n", "utf-8")
-    again = run_installer(project, "--dev", project / ".venv", env=env, python=done.stdout.strip())
+    again = run_installer(project, "--dev", project / ".venv", env=env, python=str(python))
     assert again.returncode == 0, again.stderr
     assert "installed in" in again.stderr
 
@@ -400,9 +402,13 @@ def test_the_script_can_say_that_python_is_too_old(capsys: pytest.CaptureFixture
 
 
 def test_the_command_prints_the_python_or_the_error(
-    tmp_path: Path, env: dict[str, str], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, env: dict[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert main([], env) == 2
+    monkeypatch.setattr(sys, "argv", ["install.py"])
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path != str(ROOT)])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_path(str(ROOT / "coordinator" / "install.py"), run_name="__main__")
+    assert caught.value.code == 2
     assert "Usage" in capsys.readouterr().err
     # A whole environment of this checkout's own lock would take long: one is made to look complete.
     key = environment_key((ROOT / "requirements.lock").read_bytes())

@@ -9,6 +9,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 import pytest
 from pydantic import BaseModel, Field, SecretStr
 
@@ -16,6 +17,7 @@ from coordinator.agent.failures import ContextOverflow, UnusableAnswer, excerpt
 from coordinator.agent.model import ModelClient, Patience, Request
 from coordinator.agent.protocol import Usage
 from coordinator.agent.tools import Toolbox
+from coordinator.agent.watchdog import hang_up
 from coordinator.demo.model_script import Broken, Failure, Reply, call, is_agent_call, say, wants_json
 from coordinator.demo.model_server import ModelServer
 from coordinator.errors import BudgetExceeded, CoordinatorError, Misconfigured, Unreachable
@@ -307,6 +309,19 @@ def test_a_stream_of_pings_ends_with_the_deadline() -> None:
     ):
         ask(client)
     assert time.monotonic() - started < 4
+
+
+def test_hanging_up_twice_is_no_fault() -> None:
+    with strict_server([Broken("late_pings")], key=None) as server:
+        body = {"model": "claude-sonnet-5-5", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}]}
+        fields = {"anthropic-version": "2026-10-21"}
+        with httpx2.stream(
+            "POST", f"{server.url}/v1/messages", json={**body, "stream": True}, headers=fields
+        ) as answer:
+            hang_up(answer)
+            with pytest.raises(httpx2.RemoteProtocolError):
+                answer.read()
+        hang_up(answer)
 
 
 def test_a_reply_in_progress_ends_with_the_deadline_as_a_limit(charges: Charges) -> None:

@@ -102,6 +102,7 @@ def test_what_the_api_takes(change: dict[str, Any]) -> None:
         ({"top_k": 1}, "`top_k`"),
         ({"thread": {}}, "thread: Extra inputs are not permitted"),
         ({"max_tokens": None}, "max_tokens: Input should be a valid int"),
+        ({"output_config": {"format": {"type": "json_schema", "schema": 3}}}, "output_config.format"),
         ({"max_tokens": True}, "max_tokens: Input should be a valid int"),
         ({"max_tokens": 0}, "greater than or equal to 1"),
         ({"max_tokens": 128_001}, "128001 > 128000, which is the maximum"),
@@ -185,7 +186,7 @@ def test_what_the_api_asks_for(missing: str) -> None:
 
 def test_the_window_and_the_model_are_checked() -> None:
     small = {"small": ModelLimits(window=1_000, max_output=900)}
-    with pytest.raises(ApiError, match="prompt is too long: 1011 tokens > 1000 maximum"):
+    with pytest.raises(ApiError, match="prompt is too long: 1009 tokens > 1000 maximum"):
         check_request({**BODY, "model": "small", "messages": [user_text("x" * 4_000)]}, models=small, vendor=True)
     with pytest.raises(ApiError, match=r"exceed context limit: \d+ \+ 900 > 1000"):
         check_request(
@@ -250,7 +251,7 @@ def test_a_plain_reply_is_a_message_with_its_usage() -> None:
     assert status == 200
     assert answer["stop_reason"] == "tool_use"
     assert answer["content"][1]["id"] == "toolu_0001"
-    prompt = len(json.dumps(USER)) + 1
+    prompt = len(json.dumps("") + json.dumps(USER)) + 1
     assert answer["usage"]["input_tokens"] == -(-prompt // 4)
     assert (server.bill.calls, server.bill.input_tokens) == (1, answer["usage"]["input_tokens"])
 

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import io
 import json
 import os
+import resource
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from coordinator.agent import edit_file
 from coordinator.agent.bash import BashTool
 from coordinator.agent.edit import EditTool
 from coordinator.agent.output import KEPT_FILES, SHOWN, OutputFiles, clean
@@ -42,7 +45,18 @@ class Bench:
         return self.bash.run({"command": command, **more})
 
     def change(self, path: str, old: str, new: str) -> ToolResult:
+        """Edit in a child, as the agent does."""
         return self.edit.run({"path": path, "old": old, "new": new})
+
+
+class BenchHere(Bench):
+    """The same with the script of `edit` in this process, so that its coverage is seen."""
+
+    def change(self, path: str, old: str, new: str) -> ToolResult:
+        out = io.StringIO()
+        edit_file.main(io.StringIO(json.dumps({"path": path, "old": old, "new": new})), out, str(self.checkout))
+        answer = json.loads(out.getvalue())
+        return ToolResult(answer["message"], is_error=not answer["ok"])
 
 
 @pytest.fixture
@@ -56,6 +70,12 @@ def outputs(tmp_path: Path) -> Path:
 def bench(tmp_path: Path, outputs: Path) -> Iterator[Bench]:
     with OutputFiles(outputs) as files:
         yield Bench(tmp_path, files)
+
+
+@pytest.fixture(params=[Bench, BenchHere])
+def editing(request: pytest.FixtureRequest, tmp_path: Path, outputs: Path) -> Iterator[Bench]:
+    with OutputFiles(outputs) as files:
+        yield request.param(tmp_path, files)
 
 
 def test_bash_runs_in_the_checkout_and_says_how_it_ended(bench: Bench) -> None:
@@ -190,70 +210,70 @@ def test_a_kept_output_stays_in_its_folder_when_the_folder_is_swapped(tmp_path: 
     assert (tmp_path / "moved" / "output-1.txt").read_text() == "text"
 
 
-def test_edit_replaces_the_one_place(bench: Bench) -> None:
-    path = bench.checkout / "a.py"
+def test_edit_replaces_the_one_place(editing: Bench) -> None:
+    path = editing.checkout / "a.py"
     path.write_text("one\ntwo\nthree\n")
     path.chmod(0o755)
-    result = bench.change("a.py", "two\n", "2\n2b\n")
+    result = editing.change("a.py", "two\n", "2\n2b\n")
     assert result == ToolResult("a.py: replaced 1 lines by 2 at line 2.")
     assert path.read_text() == "one\n2\n2b\nthree\n"
     assert path.stat().st_mode & 0o777 == 0o755
-    assert bench.change("./a.py", "one\n", "").text == "./a.py: replaced 1 lines by 0 at line 1."
-    assert bench.change(str(path), "three", "3").is_error is False
-    assert [entry.name for entry in bench.checkout.iterdir()] == ["a.py"]
+    assert editing.change("./a.py", "one\n", "").text == "./a.py: replaced 1 lines by 0 at line 1."
+    assert editing.change(str(path), "three", "3").is_error is False
+    assert [entry.name for entry in editing.checkout.iterdir()] == ["a.py"]
 
 
-def test_edit_creates_files_with_their_folders(bench: Bench) -> None:
-    result = bench.change("src/new/a.py", "", "A = 1\n")
+def test_edit_creates_files_with_their_folders(editing: Bench) -> None:
+    result = editing.change("src/new/a.py", "", "A = 1\n")
     assert result == ToolResult("src/new/a.py: created with 1 lines.")
-    created = bench.checkout / "src/new/a.py"
+    created = editing.checkout / "src/new/a.py"
     assert created.read_text() == "A = 1\n"
     mask = os.umask(0)
     os.umask(mask)
     assert created.stat().st_mode & 0o777 == 0o666 & ~mask
 
 
-def test_edit_fills_an_empty_file_but_overwrites_none(bench: Bench) -> None:
-    (bench.checkout / "__init__.py").touch(mode=0o600)
-    assert bench.change("__init__.py", "", "X = 1\n").is_error is False
-    assert (bench.checkout / "__init__.py").stat().st_mode & 0o777 == 0o600
-    again = bench.change("__init__.py", "", "X = 2\n")
+def test_edit_fills_an_empty_file_but_overwrites_none(editing: Bench) -> None:
+    (editing.checkout / "__init__.py").touch(mode=0o600)
+    assert editing.change("__init__.py", "", "X = 1\n").is_error is False
+    assert (editing.checkout / "__init__.py").stat().st_mode & 0o777 == 0o600
+    again = editing.change("__init__.py", "", "X = 2\n")
     assert again.is_error
     assert "not empty" in again.text
-    assert (bench.checkout / "__init__.py").read_text() == "X = 1\n"
+    assert (editing.checkout / "__init__.py").read_text() == "X = 1\n"
 
 
-def test_edit_teaches_where_the_text_is_not(bench: Bench) -> None:
-    path = bench.checkout / "a.py"
+def test_edit_teaches_where_the_text_is_not(editing: Bench) -> None:
+    path = editing.checkout / "a.py"
     path.write_text("def first():\n    return 1\n\n\ndef second():\n    return 2\n")
-    white = bench.change("a.py", "def second():\n  return 2", "x")
+    white = editing.change("a.py", "def second():\n  return 2", "x")
     assert "lines from 5 on differ from it only in white space" in white.text
-    like = bench.change("a.py", "def secnd():\n    return 3", "x")
+    like = editing.change("a.py", "def secnd():\n    return 3", "x")
     assert "line 5: 'def second():'" in like.text
-    assert "Nothing in it is like it" in bench.change("a.py", "%%%%%%", "x").text
-    assert "copy the text exactly" in bench.change("a.py", "\n\n\n\n\n", "x").text
+    assert "Nothing in it is like it" in editing.change("a.py", "%%%%%%", "x").text
+    assert "copy the text exactly" in editing.change("a.py", "\n\n\n\n\n", "x").text
     assert path.read_text().startswith("def first():")
 
 
-def test_edit_says_how_often_and_where(bench: Bench) -> None:
-    (bench.checkout / "a.py").write_text("x = 1\n" * 12)
-    several = bench.change("a.py", "x = 1\n", "y\n")
+def test_edit_says_how_often_and_where(editing: Bench) -> None:
+    (editing.checkout / "a.py").write_text("x = 1\n" * 12)
+    several = editing.change("a.py", "x = 1\n", "y\n")
     assert "more than once, at the lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and more" in several.text
-    (bench.checkout / "b.py").write_text("aaa\n")
-    assert "at the lines 1, 1;" in bench.change("b.py", "aa", "b").text
-    assert "are the same" in bench.change("b.py", "aaa", "aaa").text
+    (editing.checkout / "b.py").write_text("aaa\n")
+    assert "at the lines 1, 1;" in editing.change("b.py", "aa", "b").text
+    assert "are the same" in editing.change("b.py", "aaa", "aaa").text
 
 
-def test_edit_keeps_the_line_ends_of_a_file(bench: Bench) -> None:
-    path = bench.checkout / "dos.txt"
+def test_edit_keeps_the_line_ends_of_a_file(editing: Bench) -> None:
+    path = editing.checkout / "dos.txt"
     path.write_bytes(b"one\r\ntwo\r\n")
-    assert bench.change("dos.txt", "one\ntwo\n", "one\nand\ntwo\n").is_error is False
+    assert editing.change("dos.txt", "one\ntwo\n", "one\nand\ntwo\n").is_error is False
     assert path.read_bytes() == b"one\r\nand\r\ntwo\r\n"
-    assert bench.change("dos.txt", "and", "x\ny").is_error is False
+    assert editing.change("dos.txt", "and", "x\ny").is_error is False
     assert path.read_bytes() == b"one\r\nx\r\ny\r\ntwo\r\n"
-    mixed = bench.checkout / "mixed.txt"
+    mixed = editing.checkout / "mixed.txt"
     mixed.write_bytes(b"one\r\ntwo\n\xff\n")
-    assert bench.change("mixed.txt", "two\n", "2\n").is_error is False
+    assert editing.change("mixed.txt", "two\n", "2\n").is_error is False
     assert mixed.read_bytes() == b"one\r\n2\n\xff\n"
 
 
@@ -277,46 +297,62 @@ def test_edit_keeps_the_line_ends_of_a_file(bench: Bench) -> None:
         ("huge", "too many to edit"),
     ],
 )
-def test_edit_stays_in_the_checkout(bench: Bench, tmp_path: Path, path: str, word: str) -> None:
+def test_edit_stays_in_the_checkout(editing: Bench, tmp_path: Path, path: str, word: str) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "file").write_text("text")
-    (bench.checkout / "link").symlink_to(outside / "file")
-    (bench.checkout / "linked").symlink_to(outside)
-    (bench.checkout / "folder").mkdir()
-    os.mkfifo(bench.checkout / "pipe")
-    with (bench.checkout / "huge").open("wb") as huge:
+    (editing.checkout / "link").symlink_to(outside / "file")
+    (editing.checkout / "linked").symlink_to(outside)
+    (editing.checkout / "folder").mkdir()
+    os.mkfifo(editing.checkout / "pipe")
+    with (editing.checkout / "huge").open("wb") as huge:
         huge.truncate(10_000_001)
-    result = bench.change(path, "text", "changed")
+    result = editing.change(path, "text", "changed")
     assert result.is_error
     assert word in result.text
     assert (outside / "file").read_text() == "text"
 
 
 @pytest.mark.parametrize("path", ["linked/new.py", "link/new.py", ".git/hooks/x", "../new.py"])
-def test_edit_creates_nothing_outside(bench: Bench, tmp_path: Path, path: str) -> None:
+def test_edit_creates_nothing_outside(editing: Bench, tmp_path: Path, path: str) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
-    (bench.checkout / "linked").symlink_to(outside)
-    (bench.checkout / "link").symlink_to(outside / "new.py")
-    assert bench.change(path, "", "planted").is_error
+    (editing.checkout / "linked").symlink_to(outside)
+    (editing.checkout / "link").symlink_to(outside / "new.py")
+    assert editing.change(path, "", "planted").is_error
     assert list(outside.iterdir()) == []
     assert not (tmp_path / "new.py").exists()
-    assert not (bench.checkout / ".git").exists()
+    assert not (editing.checkout / ".git").exists()
 
 
-def test_edit_follows_no_dangling_link(bench: Bench, tmp_path: Path) -> None:
-    (bench.checkout / "link").symlink_to(tmp_path / "new.py")
-    assert bench.change("link", "", "planted").is_error
+def test_edit_follows_no_dangling_link(editing: Bench, tmp_path: Path) -> None:
+    (editing.checkout / "link").symlink_to(tmp_path / "new.py")
+    assert editing.change("link", "", "planted").is_error
     assert not (tmp_path / "new.py").exists()
 
 
-def test_edit_does_not_touch_the_other_name_of_a_file(bench: Bench, tmp_path: Path) -> None:
+def test_edit_does_not_touch_the_other_name_of_a_file(editing: Bench, tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     shared.write_text("text")
-    os.link(shared, bench.checkout / "a")
-    bench.change("a", "text", "changed")
+    os.link(shared, editing.checkout / "a")
+    editing.change("a", "text", "changed")
     assert shared.read_text() == "text"
+
+
+def test_edit_that_fails_half_way_leaves_nothing_behind(tmp_path: Path, outputs: Path) -> None:
+    with OutputFiles(outputs) as files:
+        editing = BenchHere(tmp_path, files)
+    path = editing.checkout / "a.txt"
+    path.write_text("text")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        result = editing.change("a.txt", "text", "x" * 1_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert result == ToolResult("a.txt was not changed: File too large.", is_error=True)
+    assert path.read_text() == "text"
+    assert list(editing.checkout.iterdir()) == [path]
 
 
 def test_edit_runs_no_code_of_the_checkout(bench: Bench) -> None:

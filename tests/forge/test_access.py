@@ -62,6 +62,13 @@ def test_a_job_token_can_find_out_too(standin: RestLab, server: ForgeServer) -> 
         assert forge.access(Account(id=server.bot.id, login=server.bot.login)).permission is Permission.WRITE
 
 
+def test_a_login_that_nobody_has_gives_nothing(standin: RestLab, server: ForgeServer) -> None:
+    with standin.forge_of(server.owner.token) as forge:
+        access = forge.access(Account(id=7, login="../issues"))
+    assert access.permission is Permission.NONE
+    assert server.requests[-1].path.endswith("/collaborators/..%2Fissues/permission")
+
+
 @pytest.mark.parametrize("by_admin", [False, True])
 def test_a_login_that_changed_hands_gives_nothing(standin: RestLab, server: ForgeServer, *, by_admin: bool) -> None:
     writer = server.add_user("alice", "write")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from coordinator.forge.protocol import Forge
-    from tests.forge.labs import Lab
+    from tests.forge.labs import Lab, RealGitea
 
 HEAD = "coordinator/issue-1"
 
@@ -192,3 +192,9 @@ def test_the_history_says_who_assigned_the_issue(lab: Lab) -> None:
 def test_a_branch_can_be_compared_by_a_person_or_need_not_be(lab: Lab) -> None:
     url = lab.forge.compare_url(head=HEAD, base="main")
     assert not url or url.endswith(f"/compare/main...{HEAD}")
+
+
+def test_a_real_server_keeps_the_contract_too(real_gitea: RealGitea, tmp_path: Path) -> None:
+    lab = real_gitea.lab(tmp_path)
+    assert lab.forge.repository().full_name == lab.full_name
+    lab.close()

@@ -140,6 +140,20 @@ def test_the_same_file_keeps_its_number_and_brings_its_changes(forge: LocalForge
     assert forge.history(first.number)[0].at <= first.updated_at
 
 
+def test_a_preview_is_what_the_import_would_make_and_writes_nothing(
+    repository: Path, forge: LocalForge, tmp_path: Path
+) -> None:
+    file = _issue(tmp_path, "switch.md")
+    preview = forge.preview_issue(file)
+    assert not (repository / ".git/coordinator").exists()
+    made = forge.import_issue(file)
+    assert (preview.number, preview.title, preview.body) == (made.number, made.title, made.body)
+    assert forge.preview_issue(file).number == made.number
+    assert forge.preview_issue(_issue(tmp_path, "next.md")).number == made.number + 1
+    with pytest.raises(Misconfigured, match="belongs to"):
+        forge.preview_issue(_issue(tmp_path, f"{made.number}-other.md", "# Other\n"))
+
+
 def test_a_closed_issue_stays_closed_when_it_is_imported_again(
     repository: Path, forge: LocalForge, tmp_path: Path
 ) -> None:
@@ -312,7 +326,7 @@ def test_a_repository_cannot_make_git_run_anything(repository: Path, tmp_path: P
         git(repository, "config", key, value)
     forge = LocalForge.of(repository)
     forge.repository()
-    with pytest.raises(Misconfigured, match="lacks the content of 'README.md'"):
+    with pytest.raises(Misconfigured, match=r"lacks the content of 'README\.md'"):
         forge.read_file("README.md", ref=commit)
     assert not marker.exists()
 

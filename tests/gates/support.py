@@ -10,7 +10,7 @@ import sys
 import tarfile
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,16 +33,19 @@ class PlainSandbox:
     """Runs commands in a clean environment with a time limit, and without any confinement."""
 
     home: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
     description: str = "no confinement"
+    commands: list[Command] = field(default_factory=list)
 
     def run(self, command: Command) -> CommandResult:
         started = time.monotonic()
+        self.commands.append(command)
         env = {"PATH": os.pathsep.join(map(str, SYSTEM_PATH)), "HOME": str(self.home), "LANG": "C.UTF-8"}
         env |= {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "UV_"))}
         process = subprocess.Popen(
             command.argv,
             cwd=command.cwd,
-            env=env | dict(command.env),
+            env=env | dict(self.variables) | dict(command.env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if command.merge_stderr else subprocess.PIPE,

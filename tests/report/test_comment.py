@@ -196,10 +196,12 @@ def test_before_the_first_verdict_the_table_is_empty_or_pending() -> None:
 
 
 def test_a_working_headline_without_links() -> None:
-    update = {"job_url": "", "branch_url": "", "agent": "", "how_to_stop": "", "sandbox": ""}
+    update: dict[str, object] = {"job_url": "", "branch_url": "", "agent": "", "how_to_stop": "", "sandbox": ""}
     body = comment_body(clean(BASE.model_copy(update=update)))
     assert "### 🟡 Working — attempt 1 · `coordinator/issue-42`\n" in body
     assert "<sub>Updated 12:04:31 UTC</sub>" in body
+    without_branch = BASE.model_copy(update={**update, "branch": None})
+    assert "### 🟡 Working — attempt 1\n" in comment_body(clean(without_branch))
 
 
 def test_a_failed_step_is_marked() -> None:

@@ -244,3 +244,8 @@ def test_heavy_imports_are_left_to_those_who_need_them() -> None:
 
 def test_every_outcome_but_skipped_has_a_scenario() -> None:
     assert {report.outcome for report in REPORTS.values()} == {*Outcome, None} - {Outcome.SKIPPED}
+
+
+def test_a_summary_without_settings_has_no_table_of_them() -> None:
+    bare = REPORTS["completed"].model_copy(update={"settings": {}, "timeline": ()})
+    assert "Configuration" not in job_summary(clean(bare))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from coordinator.sandbox.environment import interpreter_paths
 from coordinator.sandbox.opening import open_sandbox
 from coordinator.sandbox.protocol import Command, CommandResult, Limits, Network, Sandbox
+from tests.sandbox import measuring
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +26,7 @@ from pathlib import Path
 sys.path.insert(0, {repository!r})
 from coordinator.sandbox.kernel import hide_process
 hide_process()
+from coordinator.errors import Misconfigured, Unreachable
 from coordinator.sandbox.environment import interpreter_paths
 from coordinator.sandbox.opening import open_sandbox
 from coordinator.sandbox.protocol import Command, Limits, Network
@@ -32,6 +34,12 @@ from coordinator.sandbox.selftest import self_test
 def sh(sandbox, script, seconds=20, **more):
     return sandbox.run(Command(argv=("bash", "-c", script), cwd=Path("/"), limits=Limits(seconds=seconds), **more))
 """
+
+
+def head() -> str:
+    """Give what every script begins with."""
+    begin = HEAD.format(repository=str(REPOSITORY))
+    return begin + measuring.coordinator_head()
 
 
 def sh(
@@ -66,10 +74,14 @@ def python(sandbox: Sandbox, script: str, *, seconds: float = 20, file_bytes: in
 
 
 def coordinator(script: str, *prefix: str, env: Mapping[str, str] | None = None) -> str:
-    """Run a script that opens sandboxes in a process of its own, with a real environment; gives what it printed."""
-    argv = [*prefix, sys.executable, "-c", HEAD.format(repository=str(REPOSITORY)) + script]
+    """Run a script that opens sandboxes in a process of its own, with a real environment; gives what it printed.
+
+    The script comes by standard input: a command line can be read by everybody.
+    """
+    argv = [*prefix, sys.executable, "-B", "-"]
     environment = {"PATH": os.environ["PATH"], **(env or {})}
-    done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    text = head() + script
+    done = subprocess.run(argv, env=environment, input=text, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -79,8 +91,10 @@ def ordinary_coordinator(script: str, env: Mapping[str, str] | None = None) -> s
     if not IS_ROOT:
         return coordinator(script, env=env)
     with open_sandbox(visible=(*interpreter_paths(), REPOSITORY)) as outer:
-        argv = (sys.executable, "-B", "-c", HEAD.format(repository=str(REPOSITORY)) + script)
-        done = outer.run(Command(argv=argv, cwd=Path("/"), limits=Limits(seconds=60), env=env or {}))
+        argv = (sys.executable, "-B", "-")
+        text = head() + script
+        limits = Limits(seconds=60)
+        done = outer.run(Command(argv=argv, cwd=Path("/"), limits=limits, env=env or {}, stdin=text.encode()))
     assert done.ok, done
     return done.stdout.decode()
 

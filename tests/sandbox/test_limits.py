@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,7 @@ import pytest
 from coordinator.errors import Unreachable
 from coordinator.sandbox.opening import open_sandbox
 from coordinator.sandbox.protocol import Limits
-from tests.sandbox.support import HEAD, IS_ROOT, REPOSITORY, is_alive, processes_of, python, sh
+from tests.sandbox.support import IS_ROOT, coordinator, head, is_alive, processes_of, python, sh
 
 if TYPE_CHECKING:
     from coordinator.sandbox.confined import ConfinedSandbox
@@ -143,9 +145,9 @@ def test_a_flood_that_never_ends_is_ended_by_time(sandbox: Sandbox) -> None:
 
 def test_a_file_over_the_limit_cannot_be_written(sandbox: ConfinedSandbox) -> None:
     folder = sandbox.make_folder("big")
-    limits = Limits(seconds=9, file_bytes=10_000)
-    result = sh(sandbox, f"head -c 20000 /dev/zero > {folder}/file; echo $?", limits=limits)
-    assert (folder / "file").stat().st_size == 10_000
+    limits = Limits(seconds=9, file_bytes=1_000_000)
+    result = sh(sandbox, f"head -c 2000000 /dev/zero > {folder}/file; echo $?", limits=limits)
+    assert (folder / "file").stat().st_size == 1_000_000
     assert int(result.stdout) == 128 + signal.SIGXFSZ
 
 
@@ -227,7 +229,7 @@ with open_sandbox() as sandbox:
     Path({str(tmp_path)!r}, "folder").write_text(str(folder))
     sh(sandbox, f"setsid sleep 60 & echo $! $PPID > {{folder}}/.pids; mv {{folder}}/.pids {{folder}}/pids; sleep 60")
 """
-    argv = [sys.executable, "-c", HEAD.format(repository=str(REPOSITORY)) + script]
+    argv = [sys.executable, "-c", head() + script]
     with subprocess.Popen(argv) as process:
         note = tmp_path / "folder"
         while not (note.exists() and Path(note.read_text(encoding="utf-8"), "pids").exists()):
@@ -241,3 +243,47 @@ with open_sandbox() as sandbox:
     while any(is_alive(pid) for pid in left) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not any(is_alive(pid) for pid in left)
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root can mount a small disk")
+def test_a_full_disk_cuts_the_output_and_nothing_else(tmp_path: Path) -> None:
+    script = f"""
+from coordinator.sandbox import kernel
+kernel.unshare(kernel.CLONE_NEWNS)
+kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
+kernel.mount("tmpfs", {str(tmp_path)!r}, "tmpfs", 0, "size=256k,mode=0755")
+with open_sandbox(folder=Path({str(tmp_path)!r})) as sandbox:
+    result = sh(sandbox, "head -c 10000000 /dev/zero; echo fine >&2; exit 5")
+    print(result.exit_code, result.truncated, 0 < len(result.stdout) < 256 * 1024)
+    try:
+        sh(sandbox, "cat", stdin=bytes(1_000_000))
+    except Unreachable as error:
+        print(error)
+"""
+    first, second = coordinator(script).splitlines()
+    assert first == "5 True True"
+    assert "cannot start the launcher of confined commands: [Errno 28]" in second
+
+
+def test_a_pipe_that_was_handed_to_a_stranger_delays_nothing(sandbox: ConfinedSandbox) -> None:
+    folder = sandbox.make_folder("stranger")
+    address = str(folder / "s")
+    with socket.socket(socket.AF_UNIX) as server, ThreadPoolExecutor(1) as pool:
+        server.bind(address)
+        Path(address).chmod(0o777)
+        server.listen()
+        script = (
+            "import array, socket, sys\n"
+            "print('text', flush=True)\n"
+            f"s = socket.socket(socket.AF_UNIX); s.connect({address!r})\n"
+            "socket.send_fds(s, [b'x'], [1]); s.recv(1)"
+        )
+        command = pool.submit(python, sandbox, script)
+        peer, _ = server.accept()
+        with peer:
+            _, (stranger,), _, _ = socket.recv_fds(peer, 1, 1)
+        result = command.result()
+        os.close(stranger)
+    assert result.stdout == b"text\n"
+    assert result.ok
+    assert result.seconds < 5

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,6 +18,9 @@ from coordinator.sandbox.opening import open_sandbox
 from coordinator.sandbox.orphans import end_orphans
 from coordinator.sandbox.running import Launcher
 from tests.sandbox.support import is_alive
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_only_named_variables_are_passed_on() -> None:
@@ -41,7 +44,7 @@ def test_children_are_found_newest_first_with_odd_names_and_dead_ones(tmp_path: 
     program.symlink_to(sys.executable)
     code = "import sys; sys.stdin.read()"
     with subprocess.Popen([str(program), "-S", "-c", code], stdin=subprocess.PIPE) as first:
-        with subprocess.Popen(["sleep", "0"]) as second:
+        with subprocess.Popen(["/bin/sleep", "0"]) as second:
             time.sleep(0.1)
             found = [pid for pid in tree.children(os.getpid()) if pid in {first.pid, second.pid}]
             assert sorted(found) == sorted([first.pid, second.pid])
@@ -53,9 +56,9 @@ def test_children_are_found_newest_first_with_odd_names_and_dead_ones(tmp_path: 
 
 def test_orphans_are_ended_and_own_children_are_not() -> None:
     kernel.become_subreaper()
-    script = "setsid sleep 60 & echo $!; setsid true & exit 0"
-    with subprocess.Popen(["sleep", "60"]) as own:
-        made = subprocess.run(["bash", "-c", script], stdout=subprocess.PIPE, check=True)
+    script = "setsid sleep 60 >/dev/null & echo $!; setsid true & exit 0"
+    with subprocess.Popen(["/bin/sleep", "60"]) as own:
+        made = subprocess.run(["/bin/sh", "-c", script], stdout=subprocess.PIPE, check=True)
         orphan = int(made.stdout)
         assert is_alive(orphan)
         assert end_orphans()

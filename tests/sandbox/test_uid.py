@@ -6,7 +6,7 @@ import os
 import pwd
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,6 +14,9 @@ from coordinator.errors import Misconfigured
 from coordinator.sandbox.opening import open_sandbox
 from coordinator.sandbox.uid import UIDS, lease_uid, lock_folders
 from tests.sandbox.support import IS_ROOT, REPOSITORY, sh
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_two_leases_are_two_uids_and_a_released_one_is_free_again(tmp_path: Path) -> None:
