@@ -112,7 +112,7 @@ class AgentStep:
                 title=self.issue.title,
                 body=self.issue.body,
                 base_branch=self.workspace.base_branch,
-                plan=f"{self.plan.agent}: {self.plan.reason}",
+                plan=self.plan.reason,
                 gates=_gate_lines(self.parts.settings.configuration.gates, sources.places),
                 facts=facts,
                 instructions=_instructions(self.workspace),

@@ -114,7 +114,7 @@ class _IssueRun:
             requested_agent=self._parts.settings.agent,
         )
         plan = planned.plan
-        self.journal.note(f"plan: {plan.agent or 'no agent'}: {plan.reason}")
+        self.journal.note(f"plan: {plan.reason}")
         for note in plan.metadata.notes:
             self.journal.warn(note)
         self.journal.step(

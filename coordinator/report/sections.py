@@ -61,7 +61,10 @@ def gate_table(report: CleanReport) -> str:
         heads.append(f"attempt {report.activity.attempt}")
     if not heads:
         return ""
-    rows = [[name, *(_gate_cell(attempt.verdict, name) for attempt in shown), *["…"] * pending] for name in names]
+    rows = [
+        [inert_cell(name, 40), *(_gate_cell(attempt.verdict, name) for attempt in shown), *["…"] * pending]
+        for name in names
+    ]
     return table(["gate", *heads], rows)
 
 

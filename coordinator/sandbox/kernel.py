@@ -81,9 +81,8 @@ def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> No
 
 def bring_loopback_up() -> None:
     """Switch the loopback interface of the current network namespace on."""
-    descriptor = _libc().socket(_AF_INET, _SOCK_DGRAM, 0)
-    if descriptor < 0:
-        _check(-1, "socket")
+    descriptor: int = _libc().socket(_AF_INET, _SOCK_DGRAM, 0)
+    _check(min(descriptor, 0), "socket")
     try:
         answer = fcntl.ioctl(descriptor, _SIOCGIFFLAGS, _INTERFACE_REQUEST.pack(b"lo", 0))
         _, flags = _INTERFACE_REQUEST.unpack(answer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,15 +44,11 @@ def open_sandbox(
     launcher = launcher or Launcher(environment=environment.launcher_environment(passed))
     kernel.become_subreaper()
     is_root = os.geteuid() == 0
-    means = Means(lease_uid() if is_root else None, holds_network=is_root, processes=processes)
+    means = Means(None, holds_network=is_root, processes=processes)
+    sandbox = ConfinedSandbox(Path(tempfile.mkdtemp(prefix="coordinator-", dir=folder)), means, launcher)
     try:
-        root = Path(tempfile.mkdtemp(prefix="coordinator-", dir=folder))
-    except BaseException:
-        if means.lease is not None:
-            means.lease.release()
-        raise
-    sandbox = ConfinedSandbox(root, means, launcher)
-    try:
+        if is_root:
+            sandbox.means = replace(means, lease=lease_uid())
         _prepare(sandbox, [*visible, *environment.paths_in(passed)], environment.clean_search_path(search_path))
     except BaseException:
         sandbox.close()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 
 from coordinator.sandbox.launcher import tree
 
@@ -17,9 +18,9 @@ KILL_SECONDS = 10.0
 _PAUSE_SECONDS = 0.005
 
 
-def end_orphans() -> bool:
-    """Kill and collect adopted processes until there are none; False when some outlived `KILL_SECONDS`."""
-    deadline = time.monotonic() + KILL_SECONDS
+def end_orphans(seconds: float = KILL_SECONDS) -> bool:
+    """Kill and collect adopted processes until there are none; False when some are left after that many seconds."""
+    deadline = time.monotonic() + seconds
     while _end_those_found():
         if time.monotonic() > deadline:
             return False
@@ -34,7 +35,8 @@ def _end_those_found() -> int:
         if _is_adopted(pid):
             found += 1
             tree.send((pid,), signal.SIGKILL)
-            _collect(pid)
+            with suppress(ChildProcessError):  # another thread was faster
+                os.waitpid(pid, os.WNOHANG)
     return found
 
 
@@ -43,10 +45,3 @@ def _is_adopted(pid: int) -> bool:
         return os.getsid(pid) != os.getsid(0)
     except ProcessLookupError:
         return False
-
-
-def _collect(pid: int) -> None:
-    try:
-        os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:  # another thread was faster
-        return

@@ -13,10 +13,9 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Self, cast
 
 from coordinator.errors import Unreachable
-from coordinator.sandbox.launcher import supervisor
 from coordinator.sandbox.orders import Order, Report
 from coordinator.sandbox.orphans import end_orphans
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 PACKAGE_ROOT = Path(__file__).parents[2]
-_ENDING_SECONDS = supervisor.KILL_SECONDS + supervisor.DRAIN_SECONDS + 1
 _CHUNK = 1 << 16
 
 _BOOT = """
@@ -84,6 +82,8 @@ class Running:
             raise Unreachable(
                 f"cannot start the launcher of confined commands: {error}", mend="Run again when the machine has room"
             ) from error
+        self._control = cast("IO[bytes]", self._process.stdin)
+        self._report = cast("IO[bytes]", self._process.stdout)
         self._started = time.monotonic()
         self._patience = launcher.patience
         self._overdue = False
@@ -143,22 +143,20 @@ class Running:
         self._process.send_signal(signal.SIGTERM)
 
     def _send(self, data: bytes) -> None:
-        pipe = self._pipe(self._process.stdin)
         try:
             while data:
-                data = data[os.write(pipe, data) :]
+                data = data[os.write(self._control.fileno(), data) :]
         except BrokenPipeError:  # it is dead already, and has no report
             return
 
     def _hear(self, seconds: float) -> bytes:
         """Read until the supervisor closes its end; gives nothing when it is overdue."""
         deadline = time.monotonic() + seconds
-        pipe = self._pipe(self._process.stdout)
         poller = select.poll()
-        poller.register(pipe, select.POLLIN)
+        poller.register(self._report, select.POLLIN)
         heard = b""
         while poller.poll(max(0.0, deadline - time.monotonic()) * 1000):
-            chunk = os.read(pipe, _CHUNK)
+            chunk = os.read(self._report.fileno(), _CHUNK)
             if not chunk:
                 return heard
             heard += chunk
@@ -166,37 +164,23 @@ class Running:
         self._process.kill()
         return b""
 
-    @staticmethod
-    def _pipe(stream: IO[bytes] | None) -> int:
-        if stream is None:
-            raise TypeError("the supervisor was started without pipes")
-        return stream.fileno()
-
     def _end_surely(self) -> None:
-        """End everything even when more interrupts arrive meanwhile; they are raised afterwards."""
-        late: BaseException | None = None
-        while True:
-            try:
-                self._end()
-                break
-            except Exception:
-                raise
-            except BaseException as interrupt:  # noqa: BLE001  (raised below, when nothing is left running)
-                late = interrupt
-        if late is not None:
-            raise late
+        """End everything, also when an interrupt arrives meanwhile."""
+        try:
+            self._end()
+        except BaseException:
+            self._end()
+            raise
 
     def _end(self) -> None:
         """Close the control pipe, which makes the supervisor end everything; kill it when it does not."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        self._control.close()
         try:
-            self._process.wait(_ENDING_SECONDS)
+            self._process.wait(self._patience)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        self._report.close()
         if self._process.returncode != 0:
             self._clean = end_orphans()
 

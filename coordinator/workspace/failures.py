@@ -80,6 +80,12 @@ _CASES = (
         "Add the server's certificate authority to the runner (SSL_CERT_FILE or GIT_SSL_CAINFO)",
     ),
     _Case(
+        r"promisor remote|lazy fetching",
+        Misconfigured,
+        "{url} is a partial clone that lacks some of its objects",
+        "Complete it first: git fetch --refetch --no-filter",
+    ),
+    _Case(
         r"died of signal 25|File too large|file write error",
         Misconfigured,
         "{url} is larger than a run may fetch",

@@ -32,20 +32,14 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 FIXED_CONFIG = (
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
-    "core.untrackedCache=false",
     "core.attributesFile=/dev/null",
     "core.excludesFile=/dev/null",
     "core.protectHFS=true",
-    "core.protectNTFS=true",
     "core.quotePath=false",
     "core.alternateRefsCommand=:",
-    "submodule.recurse=false",
     "safe.bareRepository=explicit",
     "gc.auto=0",
-    "maintenance.auto=false",
-    "receive.autogc=false",
     "receive.denyCurrentBranch=refuse",
-    "receive.updateServerInfo=false",
     "commit.gpgSign=false",
     "transfer.fsckObjects=true",
     "http.followRedirects=false",
@@ -65,7 +59,6 @@ FIXED_ENVIRONMENT = {
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_NO_REPLACE_OBJECTS": "1",  # an object id means its own content, whatever refs/replace says
     "GIT_GRAFT_FILE": "/dev/null/none",
-    "GIT_NO_LAZY_FETCH": "1",
 }
 
 NETWORK_VARIABLES = frozenset(

@@ -1,6 +1,7 @@
 """Reading a git repository by its objects: never its work tree, its index, its hooks, its filters or its attributes.
 
-Good for a clone of ours and for a person's own repository alike: nothing is written there. What git prints is read in
+Good for a clone of ours and for a person's own repository alike: nothing is written there. Plumbing only, which runs no
+external diff and no textconv unless told to (git-diff-tree(1)). What git prints is read in
 its NUL-separated formats only (git-ls-tree(1), git-diff-tree(1), git-cat-file(1), "BATCH OUTPUT").
 """
 
@@ -164,7 +165,7 @@ class TrustedRepository:
                 if header[-1:] == ["missing"]:
                     raise Misconfigured(
                         f"{self.git_dir} lacks the object {object_id} (a partial clone?)",
-                        mend="Fetch the repository completely: git fetch --refetch",
+                        mend="Fetch the repository completely: git fetch --refetch --no-filter",
                     )
                 yield Blob(int(header[2]), stream)
                 stream.read(1)
@@ -186,22 +187,19 @@ class TrustedRepository:
 
     def line_counts(self, old: str, new: str) -> tuple[int, int]:
         """Return how many lines were added and removed between two commits or trees; binary files count as none."""
-        listing = self._git("diff-tree", "-r", "-z", "--numstat", *_PLAIN_DIFF, old, new)
+        listing = self._git("diff-tree", "-r", "-z", "--numstat", "--no-renames", old, new)
         counts = [line.split(b"\t")[:2] for line in listing.split(b"\0") if line]
         return sum(_count(added) for added, _ in counts), sum(_count(removed) for _, removed in counts)
 
     def diff(self, old: str, new: str, *, limit: int = 200_000) -> str:
         """Return the difference of two commits or trees as a patch for people, at most `limit` bytes of it."""
         call = replace(self._call, output_bytes=limit + 1)
-        patch = self.git.run("diff-tree", "-r", "-p", *_PLAIN_DIFF, old, new, call=call)
+        patch = self.git.run("diff-tree", "-r", "-p", "--no-renames", old, new, call=call)
         text = patch[:limit].decode(errors="replace")
         return text if len(patch) <= limit else f"{text}\n[cut off after {limit} bytes]\n"
 
     def _git(self, *arguments: str, accept: Sequence[int] = (0,)) -> bytes:
         return self.git.run(*arguments, call=replace(self._call, accept=accept))
-
-
-_PLAIN_DIFF = ("--no-renames", "--no-ext-diff", "--no-textconv", "--no-color")
 
 
 def _count(field: bytes) -> int:

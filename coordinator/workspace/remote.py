@@ -99,7 +99,8 @@ class Remote:
         self._url = self.git_dir.as_uri()
         safe = tuple(f"safe.directory={place}" for place in (self.git_dir, self.git_dir.parent, folder.resolve()))
         settings = [part for line in (*FIXED_CONFIG, *safe) for part in ("-c", line)]
-        self._programs = (shlex.join(["git", *settings, "upload-pack"]), shlex.join(["git", *settings, "receive-pack"]))
+        git = ["env", "GIT_ALLOW_PROTOCOL=none", "git", *settings]  # a partial clone fetches nothing for us
+        self._programs = (shlex.join([*git, "upload-pack"]), shlex.join([*git, "receive-pack"]))
 
     def refs(self, *names: str) -> RemoteRefs:
         """Ask for HEAD and for refs by their full names."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -77,6 +78,10 @@ def python_without_pip(folder: Path) -> str:
     for entry in stdlib.iterdir():
         if entry.name not in {"ensurepip", "site-packages", "dist-packages"}:
             (library / entry.name).symlink_to(entry)
+    for data in library.glob("_sysconfigdata*.py"):  # where Debian's Python finds the wheels of its distribution
+        text = re.sub(r"'WHEEL_PKG_DIR': *'[^']*'", "'WHEEL_PKG_DIR': ''", data.read_text("utf-8"))
+        data.unlink()
+        data.write_text(text, "utf-8")
     python = folder / "bin" / version
     python.parent.mkdir()
     shutil.copy(Path(BASE_PYTHON).resolve(), python)

@@ -58,7 +58,8 @@ def test_takes_the_pip_that_a_python_carries_along(tmp_path: Path) -> None:
 
 def test_takes_an_installed_pip_that_can_install_for_another_python(tmp_path: Path) -> None:
     folder, bare = bare_environment(tmp_path)
-    packages = library(tmp_path / "bare") / "site-packages"
+    ask = [bare, "-I", "-c", "import site; print(site.getsitepackages()[0])"]
+    packages = subprocess.run(ask, check=True, capture_output=True, text=True).stdout.strip()
     wheel = tmp_path / "pip.whl"
     wheel.write_bytes(some_pip())
     subprocess.run([sys.executable, "-I", "-m", "zipfile", "-e", wheel, packages], check=True)

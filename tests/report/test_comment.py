@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING
@@ -179,6 +180,19 @@ def test_a_gate_that_did_not_run_and_one_that_could_not_be_done() -> None:
     body = comment_body(clean(report))
     assert "| test | ⚠️ pytest did not start |" in body
     assert "| build | – |" in body  # noqa: RUF001  (the sign of an empty cell)
+
+
+def test_the_name_of_a_gate_does_nothing_in_a_line_where_markdown_is_not_read() -> None:
+    result = gate("`<img src=x>` @dev </summary>", passed=False)
+    verdict = Verdict(passed=False, tree="t", gates=(result,))
+    report = clean(
+        REPORTS["rejected"].model_copy(update={"attempts": (FIRST.model_copy(update={"verdict": verdict}),)})
+    )
+    assert "<summary>First failure of attempt 1: img srcx dev summary</summary>" in comment_body(report)
+    assert "<summary>img srcx dev summary: why it failed</summary>" in job_summary(report)
+    for body in (comment_body(report), pull_request_body(report), job_summary(report)):
+        assert "<img" not in re.sub(r"`[^`]*`", "", body)
+        assert body.count("</summary>") == body.count("<summary>")
 
 
 def test_only_the_last_attempts_are_columns() -> None:

@@ -70,6 +70,7 @@ def test_nothing_that_the_console_writes_carries_a_foreign_command(attack: str, 
 def test_gitea_keeps_what_stands_inside_a_line() -> None:
     assert harmless("see std::vector ##[x]", LogSyntax.GITEA) == "see std::vector ##[x]"
     assert harmless("see std::vector", LogSyntax.GITHUB) == "see std: :vector"
+    assert harmless(":::::", LogSyntax.GITHUB) == ": : : : :"
     assert harmless("::error::x", LogSyntax.PLAIN) == "::error::x"
 
 

@@ -143,6 +143,10 @@ def test_words_lists_and_code_marks_survive() -> None:
     assert "<li>three_four</li>" in page
 
 
+def test_the_marks_of_a_fence_are_dropped_and_its_text_stays() -> None:
+    assert inert_block("a\n```python\nb\n```\nc", 400) == "> a\n> b\n> c"
+
+
 def test_every_word_of_plain_text_can_still_be_read() -> None:
     text = "100 % of <T> & [x] cost $3, a|b, 5 * 3 ~ 15, C:\\x, 91.4 % #tag 'q'"
     _, shown = tags_and_text(inert_line(text, 400))

@@ -24,12 +24,8 @@ measure.start()
 _LAUNCHER = """
 def saving(leave):
     def save_and_leave(*arguments):
-        measure.stop()
         measure.save()
-        try:
-            leave(*arguments)
-        finally:
-            measure.start()
+        leave(*arguments)
     return save_and_leave
 os._exit, os.execve = saving(os._exit), saving(os.execve)
 from coordinator.sandbox.launcher.supervisor import main
@@ -40,8 +36,10 @@ os._exit(0)
 _COORDINATOR = """
 import atexit, functools
 atexit.register(lambda: (measure.stop(), measure.save()))
+"""
+
+_LAUNCHERS = """
 from coordinator.sandbox.running import Launcher
-from coordinator.sandbox.opening import open_sandbox
 open_sandbox = functools.partial(open_sandbox, launcher=Launcher(argv={argv!r}))
 """
 
@@ -63,9 +61,12 @@ def launcher() -> Launcher:
 
 def coordinator_head() -> str:
     """Give what a script that opens sandboxes begins with, so that it is measured too under coverage."""
-    if coverage.Coverage.current() is None:
-        return ""
-    return _start() + _COORDINATOR.format(argv=launcher().argv)
+    return "" if coverage.Coverage.current() is None else _start() + _COORDINATOR
+
+
+def launchers_head() -> str:
+    """Give what it begins with in addition when its launchers are to be measured, which costs time for each."""
+    return "" if coverage.Coverage.current() is None else _LAUNCHERS.format(argv=launcher().argv)
 
 
 def merge() -> None:

@@ -36,10 +36,10 @@ def sh(sandbox, script, seconds=20, **more):
 """
 
 
-def head() -> str:
+def head(*, measured: bool = False) -> str:
     """Give what every script begins with."""
-    begin = HEAD.format(repository=str(REPOSITORY))
-    return begin + measuring.coordinator_head()
+    begin = measuring.coordinator_head() + HEAD.format(repository=str(REPOSITORY))
+    return begin + measuring.launchers_head() if measured else begin
 
 
 def sh(
@@ -80,19 +80,19 @@ def coordinator(script: str, *prefix: str, env: Mapping[str, str] | None = None)
     """
     argv = [*prefix, sys.executable, "-B", "-"]
     environment = {"PATH": os.environ["PATH"], **(env or {})}
-    text = head() + script
+    text = head(measured=bool(prefix)) + script
     done = subprocess.run(argv, env=environment, input=text, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-def ordinary_coordinator(script: str, env: Mapping[str, str] | None = None) -> str:
+def ordinary_coordinator(script: str, env: Mapping[str, str] | None = None, *, measured: bool = False) -> str:
     """Do the same as a user who is not root, and who can see the interpreter wherever it is."""
     if not IS_ROOT:
         return coordinator(script, env=env)
     with open_sandbox(visible=(*interpreter_paths(), REPOSITORY)) as outer:
         argv = (sys.executable, "-B", "-")
-        text = head() + script
+        text = head(measured=measured) + script
         limits = Limits(seconds=60)
         done = outer.run(Command(argv=argv, cwd=Path("/"), limits=limits, env=env or {}, stdin=text.encode()))
     assert done.ok, done

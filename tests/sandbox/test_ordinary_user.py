@@ -6,7 +6,8 @@ from tests.sandbox.support import is_alive, ordinary_coordinator
 
 
 def test_the_description_says_what_does_not_hold() -> None:
-    seen = ordinary_coordinator("with open_sandbox() as sandbox: print(sandbox.description)")
+    script = "with open_sandbox() as sandbox: print(sandbox.description)"
+    seen = ordinary_coordinator(script, measured=True)
     assert "own uid" in seen
     assert "network not held back here" in seen
 

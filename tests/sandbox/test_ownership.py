@@ -10,7 +10,7 @@ import pytest
 
 from coordinator.errors import Misconfigured
 from coordinator.sandbox.ownership import change_owner
-from tests.sandbox.support import IS_ROOT, sh
+from tests.sandbox.support import IS_ROOT, coordinator, sh
 
 if TYPE_CHECKING:
     from coordinator.sandbox.confined import ConfinedSandbox
@@ -72,3 +72,16 @@ def test_hard_links_among_the_confined_sides_own_files_come_back(sandbox: Confin
 def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         change_owner(tmp_path / "none", UID)
+
+
+def test_a_folder_in_the_tree_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0)
+    os.chown(tmp_path / "closed", UID, UID)
+    script = f"""
+from coordinator.sandbox.ownership import change_owner
+try:
+    change_owner(Path({str(tmp_path)!r}), {UID})
+except PermissionError as error:
+    print(error.filename)
+"""
+    assert coordinator(script, "setpriv", "--bounding-set", "-dac_override,-dac_read_search") == "closed\n"

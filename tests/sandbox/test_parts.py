@@ -7,20 +7,25 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from coordinator.errors import Unreachable
-from coordinator.sandbox import environment, kernel
+from coordinator.sandbox import confined, environment, kernel, orphans
 from coordinator.sandbox.launcher import tree
 from coordinator.sandbox.opening import open_sandbox
+from coordinator.sandbox.orders import Failure, Report
 from coordinator.sandbox.orphans import end_orphans
-from coordinator.sandbox.running import Launcher
+from coordinator.sandbox.protocol import Command, Limits
+from coordinator.sandbox.running import Ended, Launcher, Running
 from tests.sandbox.support import is_alive
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from coordinator.sandbox.confined import ConfinedSandbox
 
 
 def test_only_named_variables_are_passed_on() -> None:
@@ -61,6 +66,7 @@ def test_orphans_are_ended_and_own_children_are_not() -> None:
         made = subprocess.run(["/bin/sh", "-c", script], stdout=subprocess.PIPE, check=True)
         orphan = int(made.stdout)
         assert is_alive(orphan)
+        assert not end_orphans(seconds=-1)
         assert end_orphans()
         assert not is_alive(orphan)
         assert own.poll() is None
@@ -78,6 +84,48 @@ def test_orphans_are_ended_and_own_children_are_not() -> None:
 def test_a_launcher_that_does_not_work_is_told_when_opening(argv: tuple[str, ...], reason: str) -> None:
     with pytest.raises(Unreachable, match=reason):
         open_sandbox(launcher=Launcher(argv=argv))
+
+
+def test_a_process_that_is_gone_is_no_orphan() -> None:
+    with subprocess.Popen(["/bin/true"]) as process:
+        process.wait()
+    assert not orphans._is_adopted(process.pid)
+
+
+def test_a_supervisor_without_an_order_ends_by_itself(launcher: Launcher, tmp_path: Path) -> None:
+    with Running(launcher, tmp_path, b"") as running:
+        pass
+    assert running._process.returncode == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_supervisor_that_does_not_end_is_killed(tmp_path: Path) -> None:
+    with Running(Launcher(patience=0.3), tmp_path, b"") as running:
+        os.kill(running._process.pid, signal.SIGSTOP)
+    assert running._process.returncode == -signal.SIGKILL
+
+
+def test_a_supervisor_that_is_dead_before_its_order_has_no_report(sandbox: ConfinedSandbox, tmp_path: Path) -> None:
+    order = sandbox._order(Command(argv=("true",), cwd=tmp_path, limits=Limits(seconds=1)))
+    with Running(Launcher(argv=("/bin/true",)), tmp_path, b"") as running:
+        running._process.wait()
+        ended = running.carry_out(order, merged=True)
+    assert (ended.report, ended.returncode, ended.overdue) == (None, 0, False)
+
+
+def test_a_process_that_cannot_be_ended_is_told() -> None:
+    report = Report(status=0, timed_out=False, stopped=False, truncated=False, survivors=True, failure=None)
+    ended = Ended(report, 0, overdue=False, clean=True, stdout=b"", stderr=b"", complaint="", seconds=1)
+    with pytest.raises(Unreachable, match="could not be ended"):
+        confined._checked(ended)
+    with pytest.raises(Unreachable, match="could not be ended"):
+        confined._checked(replace(ended, report=None, clean=False))
+
+
+def test_a_machine_that_refuses_what_cannot_be_done_without_is_told(sandbox: ConfinedSandbox) -> None:
+    refused = confined.StepRefused(Failure(step="privileges", error="Operation not permitted"))
+    with pytest.raises(Unreachable, match="cannot confine commands: privileges: Operation not permitted"):
+        sandbox._do_without(refused)
 
 
 def test_a_kernel_call_that_fails_says_which() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from coordinator.errors import Misconfigured
+from coordinator.errors import Misconfigured, Unreachable
 from coordinator.sandbox.environment import interpreter_paths
 from coordinator.sandbox.opening import open_sandbox
 from coordinator.sandbox.protocol import Command, Limits
@@ -208,3 +208,45 @@ with open_sandbox() as sandbox:
     described, uid = coordinator(script, "setpriv", "--bounding-set", "-setuid").splitlines()
     assert described.startswith("the coordinator's own uid 0, ")
     assert uid == "b'0\\n'"
+
+
+@needs_root
+def test_root_of_a_user_namespace_with_one_uid_still_gets_a_sandbox_that_says_so() -> None:
+    script = "with open_sandbox() as sandbox: print(sandbox.description, sh(sandbox, 'id -u').stdout)"
+    try:
+        seen = coordinator(script, "unshare", "--user", "--map-root-user")
+    except AssertionError as error:
+        if "unshare" not in str(error):
+            raise
+        pytest.skip("user namespaces are not allowed here")
+    assert "the coordinator's own uid 0" in seen
+    assert "b'0\\n'" in seen
+
+
+@needs_root
+def test_a_shown_path_that_vanishes_is_told(home: Path, launcher: Launcher) -> None:
+    with open_sandbox(visible=[home / "tools"], launcher=launcher) as sandbox:
+        (home / "tools").rename(home / "gone")
+        with pytest.raises(Unreachable, match="could not be confined: view: .*No such file"):
+            sh(sandbox, "true")
+
+
+@needs_root
+def test_closed_folders_without_end_are_given_up(place: Path) -> None:
+    wanted: list[Path] = []
+    folder = place
+    for _ in range(6):
+        folder = folder / "closed" / "shown"
+        folder.mkdir(parents=True)
+        wanted.append(folder)
+    for path in wanted:
+        path.parent.chmod(0o700)
+    with pytest.raises(Misconfigured, match="closed is closed to them"):
+        open_sandbox(visible=wanted)
+
+
+@needs_root
+def test_limits_of_the_runner_hold_without_the_right_to_raise_them() -> None:
+    script = "with open_sandbox() as sandbox: print(sh(sandbox, 'ulimit -f; ulimit -n').stdout)"
+    prefix = ("prlimit", "--fsize=1048576", "--nofile=100", "setpriv", "--bounding-set", "-sys_resource")
+    assert coordinator(script, *prefix) == "b'1024\\n100\\n'\n"

@@ -264,7 +264,7 @@ def test_lookalikes_of_git_never_get_in(workspace: Workspace, name: str) -> None
 
 def test_git_refuses_a_bad_path_even_if_we_would_not(workspace: Workspace) -> None:
     like = workspace.base_commit
-    for path in (".git/config", "../x", "a/.GIT/hooks/x", "/abs"):
+    for path in (".git/config", "../x", "a/.GIT/hooks/x", "/abs", ".g\u200cit/x", "git~1/x"):
         change = Change(path, "100644", object_id(b"x", like), b"x")
         with pytest.raises(ValueError, match="git did not take"):
             write_tree(workspace.repository, like, [change])

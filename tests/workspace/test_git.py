@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from coordinator.errors import Misconfigured
+from coordinator.workspace.commit import COORDINATOR
 from coordinator.workspace.git import DEFAULT_PATH, Git, GitCall, GitFailed
 from tests.support import FORGE_CANARY, commit_files, git, make_repository
+from tests.workspace.test_objects import poison
 
 
 def shell(script: str, **options: object) -> GitCall:
@@ -154,6 +156,18 @@ def test_no_repository_is_found_by_chance(tmp_path: Path) -> None:
     make_repository(tmp_path / "r", {"a": "b"})
     with pytest.raises(GitFailed, match="not a git repository"):
         Git().run("rev-parse", "HEAD", call=GitCall(cwd=tmp_path / "r"))
+
+
+def test_even_commands_that_use_a_work_tree_run_nothing_of_the_repository(tmp_path: Path) -> None:
+    marker = tmp_path / "marker"
+    folder = make_repository(tmp_path / "r", {"a": "1\n"})
+    poison(folder, marker)
+    (folder / ".git" / "info" / "attributes").unlink()  # filters are out of reach of settings: nothing here uses them
+    (folder / "a").write_text("2\n")
+    call = GitCall(repository=folder / ".git", work_tree=folder, cwd=folder, env=COORDINATOR.environment)
+    for command in (("status",), ("add", "--all"), ("commit", "--quiet", "--message", "x"), ("checkout", "-b", "y")):
+        Git().run(*command, call=call)
+    assert not marker.exists()
 
 
 def test_replaced_objects_are_not_believed(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from coordinator.errors import Misconfigured
 from coordinator.workspace.failures import BranchMoved
-from tests.support import commit_files, git, make_repository
-from tests.workspace.parts import open_workspace, snapshot, write_blob, write_tree_of
+from tests.support import commit_files, git, make_repository, write_files
+from tests.workspace.parts import git_bytes, open_workspace, snapshot, write_blob, write_tree_of
 from tests.workspace.test_objects import poison
 
 if TYPE_CHECKING:
@@ -61,6 +61,30 @@ def test_nothing_of_a_poisoned_repository_runs(source: Path, tmp_path: Path) -> 
     commit = work(open_workspace(str(source), tmp_path))
     assert git(source, "-c", "core.fsmonitor=false", "rev-parse", BRANCH) == commit
     assert not marker.exists()
+
+
+def test_a_partial_clone_fetches_nothing_for_us(source: Path, tmp_path: Path) -> None:
+    marker = tmp_path / "marker"
+    git(source, "config", "uploadpack.allowFilter", "true")
+    git(tmp_path, "clone", "--quiet", "--bare", "--filter=blob:none", source.as_uri(), "partial.git")
+    git(tmp_path / "partial.git", "config", "remote.origin.uploadpack", f"touch {marker}; git-upload-pack")
+    with pytest.raises(Misconfigured, match=r"is a partial clone.*git fetch --refetch"):
+        open_workspace(str(tmp_path / "partial.git"), tmp_path)
+    assert not marker.exists()
+
+
+def test_a_push_tidies_nothing_up(source: Path, tmp_path: Path) -> None:
+    loose = [write_blob(source, b"")]
+    names = [f"n{number}" for number in range(1500)]
+    write_files(tmp_path / "many", {name: f"{name}\n" for name in names})
+    paths = "".join(f"{tmp_path}/many/{name}\n" for name in names).encode()
+    loose += git_bytes(source, "hash-object", "-w", "--stdin-paths", stdin=paths).decode().split()
+    git(source, "config", "gc.auto", "1")
+    git(source, "config", "gc.autoDetach", "false")
+    work(open_workspace(str(source), tmp_path))
+    objects = source / ".git" / "objects"
+    assert all((objects / name[:2] / name[2:]).is_file() for name in loose)
+    assert not list(objects.glob("pack/*.pack"))
 
 
 def test_objects_are_copied_not_linked(source: Path, tmp_path: Path) -> None:

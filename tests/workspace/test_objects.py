@@ -32,6 +32,12 @@ def test_a_bare_repository_is_found(source: Path, tmp_path: Path) -> None:
     assert bare.resolve() == git(source, "rev-parse", "HEAD")
 
 
+def test_a_folder_inside_a_bare_repository_is_none_of_it(source: Path, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "--quiet", "--bare", str(source), "bare.git")
+    with pytest.raises(Misconfigured, match="is not a git repository"):
+        TrustedRepository.discover(tmp_path / "bare.git" / "refs")
+
+
 def test_a_linked_work_tree_has_its_own_head(source: Path, tmp_path: Path) -> None:
     git(source, "worktree", "add", "--quiet", "-b", "side", str(tmp_path / "linked"))
     commit = commit_files(tmp_path / "linked", {"x": "1"})

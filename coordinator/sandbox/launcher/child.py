@@ -109,14 +109,19 @@ def _connect(streams: tuple[int, int, int]) -> None:
 
 
 def _limit(order: Order) -> None:
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_bytes"], order["file_bytes"]))
-    _, ceiling = resource.getrlimit(resource.RLIMIT_NOFILE)
-    files = OPEN_FILES if ceiling == resource.RLIM_INFINITY else min(ceiling, OPEN_FILES)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    _lower(resource.RLIMIT_CORE, 0)
+    _lower(resource.RLIMIT_FSIZE, order["file_bytes"])
+    _lower(resource.RLIMIT_NOFILE, OPEN_FILES)
     if order["processes"] is not None:
-        resource.setrlimit(resource.RLIMIT_NPROC, (order["processes"], order["processes"]))
+        _lower(resource.RLIMIT_NPROC, order["processes"])
     _offer_to_out_of_memory_killer()
+
+
+def _lower(limit: int, value: int) -> None:
+    """Set both ends of a limit, to less where the runner allows less: nobody but root can raise it again."""
+    _, ceiling = resource.getrlimit(limit)
+    value = value if ceiling == resource.RLIM_INFINITY else min(value, ceiling)
+    resource.setrlimit(limit, (value, value))
 
 
 def _offer_to_out_of_memory_killer() -> None:

@@ -114,7 +114,7 @@ class Supervisor:
         failures = self._start(order)
         in_time = self.watch(lambda: self._status is not None, order["seconds"])
         if not in_time and not self._stopped:
-            self._terminate()
+            tree.send((-self._child,), signal.SIGTERM)  # its whole group
             self.watch(lambda: self._status is not None, TERMINATE_SECONDS)
         elif in_time:
             self.watch(lambda: self._childless, LINGER_SECONDS)
@@ -198,12 +198,6 @@ class Supervisor:
                 return
             if pid == self._child:
                 self._status = status
-
-    def _terminate(self) -> None:
-        try:
-            os.killpg(self._child, signal.SIGTERM)
-        except ProcessLookupError:  # it has not yet made its own group
-            os.kill(self._child, signal.SIGTERM)
 
     def _end_children(self) -> None:
         """Kill and collect until there are no children: what a killed process leaves behind becomes our child."""

@@ -1,0 +1,212 @@
+"""A person at a shell: a small project, an issue, a scripted model, and the commands of the coordinator."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from coordinator.cli import main
+from coordinator.demo.model_script import call, say
+from tests.support import API_CANARY, GIT_ENVIRONMENT, git, make_repository
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pytest
+
+    from coordinator.demo.model_script import Reply
+
+PROJECT = Path(__file__).parents[2]
+BRANCH = "coordinator/issue-7"
+LINT_ONLY = "gates:\n  build: {enabled: false}\n  test: {enabled: false}\n  coverage: {enabled: false}\n"
+FILES = {".coordinator.yml": LINT_ONLY, "tool.py": "ONE = 1\n", "README.md": "# Tool\n"}
+ISSUE = (
+    "---\nnumber: 7\ntitle: Add a second number\ndifficulty: easy\nestimated_context: 1000\n---\n\n"
+    "`tool.py` needs `TWO`.\n"
+)
+FOREIGN = ("GITHUB_", "GITEA_", "FORGEJO_", "INPUT_", "RUNNER_", "ANTHROPIC_", "GLM_", "MINIMAX_", "GIT_")
+"""What belongs to a job, a server or a person, and may have no say in a test."""
+
+
+def bash(command: str) -> Reply:
+    """Let the agent run a command."""
+    return say(call("bash", {"command": command}))
+
+
+def submit(summary: str = "Add TWO") -> Reply:
+    """Let the agent hand in its work."""
+    return say(call("submit", {"summary": summary}))
+
+
+GOOD = bash("printf 'TWO = 2\\n' >> tool.py")
+BAD = bash("printf 'import os\\n' >> tool.py")
+MEND = bash("printf 'ONE = 1\\nTWO = 2\\n' > tool.py")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The one JSON document on standard output; anything else there fails."""
+        document = json.loads(self.out)
+        assert isinstance(document, dict)
+        return document
+
+    def complaint(self) -> str:
+        """The line that says what is wrong and what to do: one line, no traceback."""
+        lines = [line for line in self.err.splitlines() if line.startswith("coordinator: ")]
+        assert len(lines) == 1, self.err
+        assert "Traceback" not in self.err
+        assert ". " in lines[0]
+        return lines[0]
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Runs commands in this process, under an environment of its own."""
+
+    patch: pytest.MonkeyPatch
+    capture: pytest.CaptureFixture[str]
+    variables: dict[str, str]
+
+    def set(self, **variables: str) -> None:
+        """Export variables."""
+        self.variables.update(variables)
+        for name, value in variables.items():
+            self.patch.setenv(name, value)
+
+    def unset(self, name: str) -> None:
+        """Take a variable away."""
+        self.variables.pop(name, None)
+        self.patch.delenv(name, raising=False)
+
+    def run(self, *arguments: str | Path) -> Ended:
+        """Run one command in this process."""
+        self.capture.readouterr()
+        try:
+            code = main([str(argument) for argument in arguments])
+        except SystemExit as end:
+            assert isinstance(end.code, int)
+            code = end.code
+        return Ended(code, *self.capture.readouterr())
+
+    def start(self, *arguments: str | Path, cwd: Path | None = None) -> subprocess.Popen[str]:
+        """Start one command as a process of its own, with the same environment."""
+        keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        keep |= {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "UV_"))}
+        return subprocess.Popen(
+            [sys.executable, "-m", "coordinator", *map(str, arguments)],
+            cwd=cwd or PROJECT,
+            env={**keep, **self.variables},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def finish(self, process: subprocess.Popen[str], *, seconds: float = 60) -> Ended:
+        """Wait for a process of `start`."""
+        out, err = process.communicate(timeout=seconds)
+        return Ended(process.returncode, out, err)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A person's repository with an issue beside it."""
+
+    folder: Path
+    issue: Path
+
+    @property
+    def kept(self) -> Path:
+        """Where the record of the runs on the issue is."""
+        return self.folder / ".git" / "coordinator" / "runs" / "issue-7"
+
+    def branch(self) -> str:
+        """The commit of the work branch; empty when there is none."""
+        return git(self.folder, "for-each-ref", "--format=%(objectname)", f"refs/heads/{BRANCH}")
+
+    def show(self, path: str) -> str:
+        """A file of the work branch."""
+        return git(self.folder, "show", f"{BRANCH}:{path}")
+
+    def pulls(self) -> list[str]:
+        """All pull requests, whole."""
+        return _texts(self.folder / ".git" / "coordinator" / "forge" / "pulls")
+
+    def comments(self) -> list[str]:
+        """All comments on the issue, whole."""
+        return _texts(self.folder / ".git" / "coordinator" / "forge" / "comments" / "7")
+
+    def headline(self) -> str:
+        """How the run stands, by the one comment."""
+        (comment,) = self.comments()
+        return next(line for line in comment.splitlines() if line.startswith("### ")).removeprefix("### ")
+
+
+def make_project(folder: Path, files: Mapping[str, str] = FILES, issue: str = ISSUE) -> Project:
+    """Make a repository, and an issue file outside of it."""
+    repository = make_repository(folder / "project", files)
+    issue_file = folder / "7-second-number.md"
+    issue_file.write_text(issue, encoding="utf-8")
+    return Project(repository, issue_file)
+
+
+def _texts(folder: Path) -> list[str]:
+    return [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*"))]
+
+
+def snapshot(folder: Path, *, without: Sequence[str] = ()) -> dict[str, tuple[int, bytes]]:
+    """Everything below a folder: mode and content of files, targets of links. Paths that start so are left out."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if name.startswith(tuple(without)):
+            continue
+        content = os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes() if path.is_file() else b""
+        found[name] = (path.lstat().st_mode, content)
+    return found
+
+
+OURS = (".git/objects", ".git/coordinator", ".git/refs/heads/coordinator", ".git/logs/refs/heads/coordinator")
+"""Where a run writes in a person's repository: objects, its own folder, its own branches."""
+
+
+def persons_own(project: Project) -> tuple[object, ...]:
+    """All that is the person's in a repository: work tree, index, HEAD, stash, configuration, reflogs, status."""
+    told = [git(project.folder, *words) for words in (("status", "--porcelain=v2", "--branch"), ("stash", "list"))]
+    return snapshot(project.folder, without=OURS), told
+
+
+def everything_in(folder: Path) -> bytes:
+    """The bytes of all files below a folder, and of all objects of the repositories among them."""
+    parts = [path.read_bytes() for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    for git_dir in folder.rglob(".git"):
+        command = ["git", "-c", "safe.directory=*", "cat-file", "--batch", "--batch-all-objects"]
+        listing = subprocess.run(command, cwd=git_dir.parent, env=GIT_ENVIRONMENT, check=True, capture_output=True)
+        parts.append(listing.stdout)
+    return b"\n".join(parts)
+
+
+def environments() -> set[str]:
+    """What the processes of this machine that can be looked at are called with; to see which ones are left."""
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            found.add((process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return found
+
+
+__all__ = ["API_CANARY"]
