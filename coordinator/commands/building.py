@@ -94,6 +94,13 @@ def cache_folder(environment: Environment) -> Path:
     return Path.home() / ".cache" / "coordinator" / "environments"
 
 
+def _make_folder(folder: Path, what: str, mend: str) -> None:
+    try:
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Misconfigured(f"The folder {folder} for {what} cannot be made ({error.strerror})", mend=mend) from None
+
+
 @contextmanager
 def scratch_folder(environment: Environment) -> Iterator[Path]:
     """Make a folder of our own for one run, and remove it afterwards."""
@@ -104,10 +111,12 @@ def scratch_folder(environment: Environment) -> Iterator[Path]:
 class Confinement:
     """Opens the sandboxes of a run, with everything that commands need to see."""
 
-    def __init__(self, environment: Environment, environ: Mapping[str, str], checkout: Path | None) -> None:
+    def __init__(
+        self, environment: Environment, environ: Mapping[str, str], checkout: Path | None, *, cache: Path
+    ) -> None:
         """`checkout` is the one of a person, whose virtual environment may serve; None in a runner."""
-        self.cache = cache_folder(environment)
-        self.cache.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self.cache = cache
+        _make_folder(cache, "prepared environments", "Set RUNNER_TOOL_CACHE to a folder that you can write to")
         active = environment.virtual_env if checkout is not None else None
         self._active = active
         found = existing_environment(active, checkout)
@@ -147,7 +156,8 @@ def assemble(
     environment = settings.environment
     with ExitStack() as stack:
         folder = stack.enter_context(scratch_folder(environment))
-        confinement = Confinement(environment, environ, person)
+        cache = folder / "environments" if settings.dry_run else cache_folder(environment)
+        confinement = Confinement(environment, environ, person, cache=cache)
         agent_sandbox = stack.enter_context(confinement.open_sandbox())
         gate_sandbox = stack.enter_context(confinement.open_sandbox())
 
@@ -157,7 +167,7 @@ def assemble(
 
         stack.enter_context(ending_on_signals(stop))
         outlives = kept(folder)
-        outlives.mkdir(parents=True, exist_ok=True)
+        _make_folder(outlives, "the record of the run", "Make it writable for the user who runs the coordinator")
         yield Parts(
             settings=settings,
             forge=forge,

@@ -88,9 +88,11 @@ def _new_folder(wanted: Path | None) -> Path:
 
 
 def _without_runner(environ: dict[str, str]) -> dict[str, str]:
-    """Leave out what belongs to a job or a server: the demo has neither."""
+    """Leave out what belongs to a job or a server: the demo has neither. A place for tools serves it like any other."""
     theirs = ("GITHUB_", "GITEA_", "FORGEJO_", "INPUT_", "RUNNER_", "VIRTUAL_ENV", "GLM_", "MINIMAX_")
-    return {name: value for name, value in environ.items() if not name.startswith(theirs)}
+    return {
+        name: value for name, value in environ.items() if not name.startswith(theirs) or name == "RUNNER_TOOL_CACHE"
+    }
 
 
 def _introduce(repository: Path, issue: Path, *, live: bool) -> None:

@@ -7,10 +7,11 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from coordinator.commands.building import Confinement
+from coordinator.commands.building import Confinement, cache_folder
 from coordinator.commands.results import print_json
 from coordinator.configuration_file import load_configuration
 from coordinator.errors import ExitCode, Misconfigured
+from coordinator.forge.local_git import LocalGit
 from coordinator.gates.suite import build_suite
 from coordinator.report.console import Console, LogSyntax
 from coordinator.report.redaction import Redactor
@@ -20,6 +21,8 @@ from coordinator.settings import read_environment
 from coordinator.signals import ending_on_signals
 from coordinator.workspace.export import export
 from coordinator.workspace.objects import TrustedRepository
+from coordinator.workspace.paths import shown
+from coordinator.workspace.uncommitted import uncommitted
 
 if TYPE_CHECKING:
     import argparse
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
     from coordinator.environment import Environment
     from coordinator.gates.protocol import Verdict
+
+FILES_NAMED = 5
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -39,7 +44,9 @@ def execute(arguments: argparse.Namespace) -> int:
     repository = TrustedRepository.discover(folder)
     head = repository.resolve("HEAD")
     base = _base(repository, head, arguments.base)
-    verdict = judge(folder.resolve(), repository, head, base, environment)
+    checkout = LocalGit(folder).path
+    _note_uncommitted(repository, head, checkout)
+    verdict = judge(checkout, repository, head, base, environment)
     _show(verdict, arguments.format, Redactor(environment.all_secrets()))
     return int(ExitCode.DONE if verdict.passed else ExitCode.NOT_ACCEPTED)
 
@@ -50,7 +57,7 @@ def judge(
     """Run the gates on a commit of a person's repository, with the configuration of `base` (None: its own)."""
     path = environment.configuration_path
     configuration = load_configuration(repository.read_file(base or head, path), file=path)
-    confinement = Confinement(environment, os.environ, folder)
+    confinement = Confinement(environment, os.environ, folder, cache=cache_folder(environment))
     with ExitStack() as stack:
         sandbox = stack.enter_context(confinement.open_sandbox())
         stack.enter_context(ending_on_signals(sandbox.stop_all))
@@ -82,6 +89,15 @@ def _base(repository: TrustedRepository, head: str, wanted: str | None) -> str |
             mend="Fetch more history (a shallow clone has none), or name another base",
         )
     return base
+
+
+def _note_uncommitted(repository: TrustedRepository, head: str, checkout: Path) -> None:
+    """Say on standard error what of the checkout is not judged: nobody should take a verdict for one on it."""
+    files = uncommitted(repository, head, checkout)
+    if files:
+        named = ", ".join(shown(path) for path in files[:FILES_NAMED]) + (", …" if len(files) > FILES_NAMED else "")
+        many = "1 file that is" if len(files) == 1 else f"{len(files)} files that are"
+        sys.stderr.write(f"note: HEAD is judged, without {many} not committed ({named})\n")
 
 
 def _show(verdict: Verdict, style: str, redact: Redactor) -> None:

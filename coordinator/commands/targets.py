@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from coordinator.commands.building import make_forge
 from coordinator.errors import Misconfigured
 from coordinator.forge.local import LocalForge
+from coordinator.forge.local_git import LocalGit
 from coordinator.workspace.objects import TrustedRepository
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Target:
     """A person's repository, the forge it is on, and the issue."""
 
     folder: Path
+    """The top of the checkout, or a bare repository."""
     repository: TrustedRepository
     """Read only."""
     forge: Forge
@@ -42,7 +44,7 @@ def find_target(arguments: argparse.Namespace, environment: Environment, *, keep
         raise Misconfigured(f"{folder} is no folder", mend="Give --repo the folder of a git repository")
     repository = TrustedRepository.discover(folder)
     forge = make_forge(environment, local=folder if arguments.forge == "local" else None)
-    return Target(folder.resolve(), repository, forge, _find_issue(arguments.issue, forge, keep=keep))
+    return Target(LocalGit(folder).path, repository, forge, _find_issue(arguments.issue, forge, keep=keep))
 
 
 def _find_issue(word: str, forge: Forge, *, keep: bool) -> Issue:

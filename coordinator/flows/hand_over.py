@@ -47,8 +47,9 @@ def hand_over(parts: Parts, workspace: Workspace, candidate: Candidate, journal:
         journal.step(PULL_REQUEST, StepState.FAILED, "this token may not open one", compare_url=page)
     else:
         opened = PullRequestReport(number=pull.number, url=pull.url, draft=pull.draft)
-        journal.note(f"pull request #{pull.number}{' (draft)' if pull.draft else ''}: {pull.url}")
-        journal.step(PULL_REQUEST, StepState.DONE, pull_request=opened)
+        draft = " (draft)" if pull.draft else ""
+        journal.note(f"pull request #{pull.number}{draft}: {pull.url}")
+        journal.step(PULL_REQUEST, StepState.DONE, f"#{pull.number}{draft}", pull_request=opened)
     set_statuses(parts, candidate, journal)
 
 

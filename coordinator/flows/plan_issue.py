@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from coordinator.agent.budget import Budget
 from coordinator.agent.protocol import Usage
+from coordinator.forge.models import Dependencies
 from coordinator.forge.protocol import Missing
 from coordinator.planning.classify import ModelClassifier
 from coordinator.planning.endpoints import make_endpoint, unavailable_agents
@@ -87,10 +88,18 @@ def plan_issue(
         profiles=profiles,
         unavailable=unavailable,
         requested_agent=requested_agent,
-        dependencies=forge.dependencies(issue.number),
+        dependencies=_dependencies(forge, issue.number),
         issue_state=state,
         model=classifier,
     )
     if classifier is None:
         return PlannedIssue(plan, Usage(), 0.0)
     return PlannedIssue(plan, classifier.budget.usage, classifier.budget.cost_usd)
+
+
+def _dependencies(forge: Forge, number: int) -> Dependencies:
+    """Return the native dependencies. A file that is only looked at is no issue of the forge yet, and has none."""
+    try:
+        return forge.dependencies(number)
+    except Missing:
+        return Dependencies()

@@ -73,7 +73,7 @@ class _IssueRun:
         workspace = self._workspace = self._open_workspace()
         plan = self._plan(workspace)
         if plan.agent is None or not plan.ready:
-            outcome = Outcome.WAITING if plan.blocked_by else Outcome.BLOCKED
+            outcome = Outcome.WAITING if plan.blocked_by and not plan.missing else Outcome.BLOCKED
             self._finish(outcome, plan.reason)
         elif self._parts.settings.dry_run:
             self._finish(Outcome.SKIPPED, f"Dry run: {plan.agent} would work on this. {plan.reason}")

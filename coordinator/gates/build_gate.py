@@ -77,7 +77,7 @@ class BuildGate:
         environment = self.environment.get()
         plugins = rules is not None and bool(rules.options.get("plugins"))
         theirs = plugins and "mypy" in environment.distributions
-        mypy = (str(environment.python), "-s", "-m", "mypy") if theirs else own_tool("mypy")
+        mypy = (str(environment.python), *environment.isolation, "-m", "mypy") if theirs else own_tool("mypy")
         settings = () if rules is not None else ("--config-file=",)
         details: dict[str, JsonValue] = {
             "command": as_typed("mypy", "--strict", *self.args, *places),
@@ -104,7 +104,8 @@ class BuildGate:
             message = f"mypy does not accept its configuration: {one_line(complaints)}"
             return Judgement(State.ERROR, message, details | {"output": last_lines(complaints)})
         if findings:
-            where = f"{counted(len(findings), 'type error')}, first at {findings[0].place()}: {findings[0].message}"
+            first = findings[0]
+            where = f"{counted(len(findings), 'type error')}, first at {first.place()}: {first.message.splitlines()[0]}"
             return Judgement(State.FAILED, one_line(where), details)
         if result.exit_code != 0:
             return unusable("mypy", result, complaints or output, details)
@@ -129,7 +130,7 @@ def _findings(output: str) -> list[Finding] | None:
 
 
 def _finding(message: MypyMessage) -> Finding:
-    text = f"{message.message} ({message.hint})" if message.hint else message.message
+    text = f"{message.message}\n{message.hint}" if message.hint else message.message
     return Finding(
         path=message.file.removeprefix("./"),
         line=max(message.line, 0),

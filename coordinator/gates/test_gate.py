@@ -46,7 +46,7 @@ class TestGate:
         output = cleaner.clean(outcome.result.stdout.decode("utf-8", errors="replace"))
         details: dict[str, JsonValue] = {
             "command": as_typed("python", "-m", "pytest", *self.args),
-            "notes": list(self.tree.notes),
+            "notes": [*self.tree.notes, *outcome.notes],
         }
         report = outcome.report
         if report is None or outcome.result.exit_code is None:

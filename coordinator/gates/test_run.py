@@ -43,6 +43,8 @@ class RunOutcome:
     """Id of the test that started last."""
     folders: tuple[Path, ...]
     """Folders of this run, to be taken out of messages."""
+    notes: tuple[str, ...]
+    """What was not as usual with the environment."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class TestRun:
                 network=self.network,
             )
         )
-        return self._outcome(result, support, reports)
+        return _outcome(result, reports, (self.tree.working, reports, support), environment.notes)
 
     def remove(self) -> None:
         """Delete what the run left behind."""
@@ -128,15 +130,15 @@ class TestRun:
         options = rules.options if rules is not None else {}
         return environment.version >= SYSMON_SINCE and not any(options.get(name) for name in NO_SYSMON)
 
-    def _outcome(self, result: CommandResult, support: Path, reports: Path) -> RunOutcome:
-        report, fault = None, ""
-        try:
-            report = read_report(reports / "junit.xml")
-        except UnusableReport as error:
-            fault = str(error)
-        last = (read_regular(reports / "progress", 4096) or b"").decode("utf-8", errors="replace")
-        folders = (self.tree.working, reports, support)
-        return RunOutcome(result, report, fault, reports / "coverage.data", last, folders)
+
+def _outcome(result: CommandResult, reports: Path, folders: tuple[Path, ...], notes: tuple[str, ...]) -> RunOutcome:
+    report, fault = None, ""
+    try:
+        report = read_report(reports / "junit.xml")
+    except UnusableReport as error:
+        fault = str(error)
+    last = (read_regular(reports / "progress", 4096) or b"").decode("utf-8", errors="replace")
+    return RunOutcome(result, report, fault, reports / "coverage.data", last, folders, notes)
 
 
 def measured(tree: JudgedTree) -> tuple[str, ...]:

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from coordinator.gates.evidence import Cleaner
     from coordinator.sandbox.protocol import CommandResult, Sandbox
 
-TOOL_SECONDS = 1200.0
-"""Wall time of mypy, ruff and the coverage report each; mypy takes 5 s on a project of 71 files."""
+TOOL_LIMITS = Limits(seconds=1200.0, output_bytes=64 * 1024 * 1024)
+"""Of mypy, ruff and the coverage report each: mypy takes 5 s on a project of 71 files, ruff writes some 700 bytes for
+each finding."""
 
 
 def own_tool(module: str) -> tuple[str, ...]:
@@ -45,7 +46,7 @@ class Tool:
     def run(self, argv: tuple[str, ...], env: Mapping[str, str] | None = None) -> CommandResult:
         """Run it to its end."""
         return self.sandbox.run(
-            Command(argv, cwd=self.folder, limits=Limits(TOOL_SECONDS), env=dict(env or {}), network=Network.NONE)
+            Command(argv, cwd=self.folder, limits=TOOL_LIMITS, env=dict(env or {}), network=Network.NONE)
         )
 
     def output(self, data: bytes) -> str:

@@ -112,7 +112,9 @@ class Plan(Frozen):
     metadata: IssueMetadata
     estimate: ContextEstimate
     blocked_by: tuple[int, ...] = ()
-    """Open issues that this one waits for."""
+    """Open issues that this one waits for, and those that it names but that do not exist."""
+    missing: tuple[int, ...] = ()
+    """Those of `blocked_by` that do not exist: waiting would never end."""
     blocks: tuple[int, ...] = ()
     agent: str | None
     """Name of the chosen profile; None when nothing fits."""

@@ -59,6 +59,7 @@ def make_plan(
         metadata=metadata,
         estimate=estimate,
         blocked_by=blockers.blocked_by,
+        missing=blockers.missing,
         blocks=blockers.blocks,
         agent=assignment.agent,
         reason="; then ".join(part for part in (held, assignment.reason) if part),

@@ -12,6 +12,8 @@ import unicodedata
 
 SUBJECT_CHARACTERS = 72
 BODY_CHARACTERS = 4000
+_READ_CHARACTERS = 20_000
+"""So much of a text is looked at: patterns may take long over an endless line."""
 
 _TRAILER_LINE = re.compile(
     r"^[ \t>*-]*(?:[a-z0-9]+(?:-[a-z0-9]+)*-(?:by|checks?|id|of|on|to)|issue|cc)[ \t]*[:=].*$",
@@ -21,14 +23,14 @@ _SWITCH = re.compile(r"\[([^\[\]\n]*\b(?:skip|no|ci)\b[^\[\]\n]*)\]", re.IGNOREC
 _STARRED_SWITCH = re.compile(r"\*+(NO_CI)\*+", re.IGNORECASE)
 _REFERENCE = re.compile(r"(?:(?<!\w)GH-|[#!])(?=\d)", re.IGNORECASE)
 _MENTION = re.compile(r"(?<!\w)@(?=\w)")
-_SCHEME = re.compile(r"\b[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_SCHEME = re.compile(r"\b[a-z][a-z0-9+.-]{0,30}://", re.IGNORECASE)
 _SPACES = re.compile(r"(?<=\S) {2,}(?=no\. \d)")
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
 def inert(text: str) -> str:
     """Return a text in which no forge finds a command, a mention, a reference, an address or a trailer."""
-    text = _printable(text)
+    text = _printable(text[:_READ_CHARACTERS])
     text = _SCHEME.sub("", text)
     text = _TRAILER_LINE.sub("", text)
     text = _SWITCH.sub(r"(\1)", text)

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tarfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,6 +27,8 @@ from tests.gates.support import exporter, result_of
 from tests.support import git
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from coordinator.gates.environment import TargetEnvironment
     from coordinator.gates.protocol import GateResult
     from coordinator.sandbox.protocol import Sandbox

@@ -75,6 +75,7 @@ def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_the_tree_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
     (tmp_path / "closed").mkdir(mode=0)
     os.chown(tmp_path / "closed", UID, UID)
     script = f"""

@@ -8,19 +8,19 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from coordinator.errors import Unreachable
 from coordinator.sandbox import confined, environment, kernel, orphans
-from coordinator.sandbox.launcher import tree
+from coordinator.sandbox.launcher import supervisor, tree
 from coordinator.sandbox.opening import open_sandbox
 from coordinator.sandbox.orders import Failure, Report
 from coordinator.sandbox.orphans import end_orphans
 from coordinator.sandbox.protocol import Command, Limits
 from coordinator.sandbox.running import Ended, Launcher, Running
-from tests.sandbox.support import is_alive
+from tests.sandbox.support import coordinator, is_alive
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,6 +111,40 @@ def test_a_supervisor_that_is_dead_before_its_order_has_no_report(sandbox: Confi
         running._process.wait()
         ended = running.carry_out(order, merged=True)
     assert (ended.report, ended.returncode, ended.overdue) == (None, 0, False)
+
+
+def test_an_order_that_makes_no_sense_starts_nothing(
+    sandbox: ConfinedSandbox, launcher: Launcher, tmp_path: Path
+) -> None:
+    order = sandbox._order(Command(argv=("/bin/true",), cwd=tmp_path, limits=Limits(seconds=9), env={"A": "1"}))
+    order["env"] = cast("dict[str, str]", {"A": 1})
+    with Running(launcher, tmp_path, b"") as running:
+        report = running.carry_out(order, merged=True).report
+    assert report is not None
+    assert report.failure is not None
+    assert report.failure.step == "start"
+
+
+def test_a_command_whose_supervisor_is_gone_does_not_start() -> None:
+    script = """
+code = "import sys; sys.path.insert(0, sys.argv[1]); from coordinator.sandbox.launcher import child; child._stay_with(1)"
+print(subprocess.run([sys.executable, "-c", code, sys.path[0]]).returncode)
+"""
+    assert coordinator(script) == "126\n"
+
+
+def test_a_pipe_that_somebody_else_has_emptied_does_not_block() -> None:
+    source, end = os.pipe2(os.O_NONBLOCK)
+    sink = supervisor.Sink(source, -1, 100)
+    assert sink.pump()
+    assert supervisor._read_failure(source) is None
+    os.write(end, b"text")
+    assert sink.pump()
+    assert sink.truncated
+    os.close(end)
+    assert not sink.pump()
+    assert supervisor._read_failure(source) is None
+    os.close(source)
 
 
 def test_a_process_that_cannot_be_ended_is_told() -> None:

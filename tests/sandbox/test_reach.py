@@ -227,7 +227,7 @@ def test_root_of_a_user_namespace_with_one_uid_still_gets_a_sandbox_that_says_so
 def test_a_shown_path_that_vanishes_is_told(home: Path, launcher: Launcher) -> None:
     with open_sandbox(visible=[home / "tools"], launcher=launcher) as sandbox:
         (home / "tools").rename(home / "gone")
-        with pytest.raises(Unreachable, match="could not be confined: view: .*No such file"):
+        with pytest.raises(Unreachable, match=r"could not be confined: view: .*No such file"):
             sh(sandbox, "true")
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -32,8 +33,13 @@ def test_a_long_first_line_is_cut_at_a_word_and_kept_whole_in_the_body() -> None
     assert words.strip() in rest
 
 
-def test_a_huge_body_is_cut() -> None:
-    assert len(commit_message("a\n\n" + "b" * 1_000_000, issue=1)) < 5000
+@pytest.mark.parametrize("piece", ["b", "a.", "a-", "[", "@", "#1", " ", "[no ", "x:/"])
+def test_a_huge_body_is_cut_before_it_can_take_long(piece: str) -> None:
+    started = time.monotonic()
+    message = commit_message("a\n\n" + piece * 1_000_000, issue=1)
+    assert len(message) < 5000
+    assert message.endswith("\n\nIssue: #1\n")
+    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize(
