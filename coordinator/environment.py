@@ -13,8 +13,8 @@ from coordinator.errors import Misconfigured
 from coordinator.models import Frozen
 
 DEFAULT_CONFIGURATION_PATH = ".coordinator.yml"
-DEFAULT_HOST = "127.0.0.1"
-DEFAULT_PORT = 8080
+DEFAULT_HOST = "0.0.0.0"  # noqa: S104  (the relay is there to be reached by the forge; it takes signed events only)
+DEFAULT_PORT = 8000
 
 _SECRET_SUFFIXES = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
 _ADDRESS_SUFFIXES = ("_URL", "_PROXY")

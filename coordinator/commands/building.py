@@ -31,6 +31,7 @@ from coordinator.signals import ending_on_signals
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from coordinator.agent.model import Patience
     from coordinator.environment import Environment
     from coordinator.forge.protocol import Forge
     from coordinator.report.progress import Progress
@@ -147,11 +148,12 @@ def assemble(
     environ: Mapping[str, str],
     person: Path | None,
     kept: Callable[[Path], Path],
+    patience: Patience | None = None,
 ) -> Iterator[Parts]:
     """Build the parts of a run, and take them down again. A signal ends the run in order meanwhile.
 
     `person` is the repository of the person who runs the command, None in a runner; `kept` gets the run's scratch
-    folder and returns the folder for what outlives the run.
+    folder and returns the folder for what outlives the run. `patience` is how long a model call is tried.
     """
     environment = settings.environment
     with ExitStack() as stack:
@@ -182,4 +184,5 @@ def assemble(
             now=lambda: datetime.now(UTC),
             clock=time.monotonic,
             person=person,
+            patience=patience,
         )

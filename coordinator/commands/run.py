@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from coordinator.environment import Environment
     from coordinator.forge.models import Issue
     from coordinator.forge.protocol import Forge
-    from coordinator.report.progress import Progress
     from coordinator.report.redaction import CleanReport
     from coordinator.settings import Settings
 
@@ -103,8 +102,7 @@ def _handle(event: Event, settings: Settings, forge: Forge) -> CleanReport:
         return _without_work(environment, Outcome.SKIPPED, verified.reason)
     if verified.issue is None or not _starts_work(verified):
         return _without_work(environment, Outcome.SKIPPED, _why_not(verified))
-    with open_display(environment) as progress:
-        return _work(verified, verified.issue, event, settings, forge, progress)
+    return _work(verified, verified.issue, event, settings, forge)
 
 
 def _starts_work(verified: Verified) -> bool:
@@ -119,18 +117,16 @@ def _why_not(verified: Verified) -> str:
     return f"{verified.flow.value} ({verified.why}): {NOT_YET.get(verified.flow, 'there is no issue to work on')}"
 
 
-def _work(
-    verified: Verified, issue: Issue, event: Event, settings: Settings, forge: Forge, progress: Progress
-) -> CleanReport:
+def _work(verified: Verified, issue: Issue, event: Event, settings: Settings, forge: Forge) -> CleanReport:
     environment = settings.environment
     if verified.command is Command.PLAN:
         settings = settings.model_copy(update={"dry_run": True})
-
-    def kept(scratch: Path) -> Path:
-        return (environment.temp_folder or Path(tempfile.gettempdir())) / f"coordinator-issue-{issue.number}"
-
+    kept = (environment.temp_folder or Path(tempfile.gettempdir())) / f"coordinator-issue-{issue.number}"
     what = f"{event.kind.value} {event.action}".strip()
-    with assemble(settings, forge, progress, environ=os.environ, person=None, kept=kept) as parts:
+    with (
+        open_display(environment) as progress,
+        assemble(settings, forge, progress, environ=os.environ, person=None, kept=kept) as parts,
+    ):
         report = work_issue(parts, issue, verified=verified.why, event=what)
         return report if settings.dry_run else save_page(report, parts.kept)
 

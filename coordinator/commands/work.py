@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
+    from coordinator.agent.model import Patience
     from coordinator.commands.targets import Target
     from coordinator.report.redaction import CleanReport
     from coordinator.settings import Settings
@@ -33,7 +34,7 @@ def execute(arguments: argparse.Namespace) -> int:
     return show_result(report, as_json=arguments.format == "json")
 
 
-def work_on(target: Target, settings: Settings) -> CleanReport:
+def work_on(target: Target, settings: Settings, *, patience: Patience | None = None) -> CleanReport:
     """Run the flow on a person's repository. Nothing outlives a dry run."""
 
     def kept(scratch: Path) -> Path:
@@ -41,7 +42,15 @@ def work_on(target: Target, settings: Settings) -> CleanReport:
 
     with (
         open_display(settings.environment) as progress,
-        assemble(settings, target.forge, progress, environ=os.environ, person=target.folder, kept=kept) as parts,
+        assemble(
+            settings,
+            target.forge,
+            progress,
+            environ=os.environ,
+            person=target.folder,
+            kept=kept,
+            patience=patience,
+        ) as parts,
     ):
         report = work_issue(parts, target.issue, verified="asked for on the command line", event="work")
         return report if settings.dry_run else save_page(report, parts.kept)

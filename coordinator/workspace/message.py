@@ -12,8 +12,6 @@ import unicodedata
 
 SUBJECT_CHARACTERS = 72
 BODY_CHARACTERS = 4000
-_READ_CHARACTERS = 20_000
-"""So much of a text is looked at: patterns may take long over an endless line."""
 
 _TRAILER_LINE = re.compile(
     r"^[ \t>*-]*(?:[a-z0-9]+(?:-[a-z0-9]+)*-(?:by|checks?|id|of|on|to)|issue|cc)[ \t]*[:=].*$",
@@ -30,7 +28,7 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 
 def inert(text: str) -> str:
     """Return a text in which no forge finds a command, a mention, a reference, an address or a trailer."""
-    text = _printable(text[:_READ_CHARACTERS])
+    text = _printable(text)
     text = _SCHEME.sub("", text)
     text = _TRAILER_LINE.sub("", text)
     text = _SWITCH.sub(r"(\1)", text)

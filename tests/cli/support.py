@@ -6,21 +6,22 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coordinator.cli import main
 from coordinator.demo.model_script import call, say
+from coordinator.demo.model_server import ModelServer
 from tests.support import API_CANARY, GIT_ENVIRONMENT, git, make_repository
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pytest
 
-    from coordinator.demo.model_script import Reply
+    from coordinator.demo.model_script import Reply, Step
 
 PROJECT = Path(__file__).parents[2]
 BRANCH = "coordinator/issue-7"
@@ -122,6 +123,17 @@ class Shell:
         return Ended(process.returncode, out, err)
 
 
+@contextmanager
+def the_model(
+    shell: Shell, *script: Step | Callable[[Any], Reply], key: str = API_CANARY, clean: bool = True, pace: float = 0.0
+) -> Iterator[ModelServer]:
+    """Serve a script as the model of a shell. With `clean` the strict server may have refused nothing."""
+    with ModelServer(script, key=key, pace=pace) as server:
+        shell.set(ANTHROPIC_BASE_URL=server.url)
+        yield server
+    assert server.refused == [] or not clean
+
+
 @dataclass(frozen=True)
 class Project:
     """A person's repository with an issue beside it."""
@@ -209,4 +221,60 @@ def environments() -> set[str]:
     return found
 
 
-__all__ = ["API_CANARY"]
+def _pull_request(value: object) -> bool:
+    return value is None or (isinstance(value, dict) and set(value) == {"number", "url", "draft"})
+
+
+def _either(*kinds: type) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, kinds)
+
+
+NOTHING = type(None)
+VERDICT_KEYS = {"passed", "tree", "gates"}
+GATE_KEYS = {"gate", "passed", "message", "details", "seconds"}
+PLAN_KEYS = {"issue", "metadata", "estimate", "blocked_by", "blocks", "agent", "reason", "ready"}
+USAGE_KEYS = {"input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"}
+SHAPE: dict[str, Callable[[object], bool]] = {
+    "outcome": _either(str),
+    "reason": _either(str),
+    "exit_code": _either(int),
+    "issue": lambda value: isinstance(value, dict) and set(value) == {"number", "title"},
+    "agent": _either(str, NOTHING),
+    "plan": lambda value: value is None or (isinstance(value, dict) and set(value) >= PLAN_KEYS),
+    "branch": _either(str, NOTHING),
+    "commit": _either(str, NOTHING),
+    "pull_request": _pull_request,
+    "attempts": _either(list),
+    "usage": lambda value: isinstance(value, dict) and set(value) == USAGE_KEYS,
+    "cost_usd": _either(float),
+    "report": _either(str, NOTHING),
+}
+OUTCOMES = {"completed", "rejected", "blocked", "waiting", "released", "skipped", "refused", "failed"}
+
+
+def check_verdict(verdict: dict[str, Any]) -> None:
+    """See that a verdict has the shape that `gate --format json` promises."""
+    assert set(verdict) == VERDICT_KEYS
+    for gate in verdict["gates"]:
+        assert set(gate) == GATE_KEYS
+        assert [type(gate[key]) for key in ("gate", "passed", "message", "details", "seconds")] == [
+            str,
+            bool,
+            str,
+            dict,
+            float,
+        ]
+
+
+def check_report(ended: Ended) -> None:
+    """See that a document has the shape that `work --format json` promises, with the code of the process."""
+    document = ended.document
+    assert document["exit_code"] == ended.code
+    assert document["outcome"] in OUTCOMES
+    assert document["reason"]
+    assert set(document) == set(SHAPE)
+    assert [key for key, fits in SHAPE.items() if not fits(document[key])] == []
+    for number, attempt in enumerate(document["attempts"], start=1):
+        assert set(attempt) == {"number", "agent", "turns", "seconds", "verdict"}
+        assert (attempt["number"], type(attempt["seconds"])) == (number, float)
+        check_verdict(attempt["verdict"])

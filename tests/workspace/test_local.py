@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from typing import TYPE_CHECKING
 
@@ -93,6 +94,17 @@ def test_objects_are_copied_not_linked(source: Path, tmp_path: Path) -> None:
     assert workspace.repository.read_file(workspace.base_commit, "src/app.py") == b"x = 1\n"
     for path in workspace.repository.git_dir.rglob("*"):
         assert not path.is_file() or path.stat().st_nlink == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+@pytest.mark.parametrize("bare", [False, True])
+def test_the_repository_of_another_user_works_when_it_is_named(source: Path, tmp_path: Path, bare: bool) -> None:
+    git(tmp_path, "clone", "--quiet", "--bare", str(source), "bare.git")
+    place = tmp_path / "bare.git" if bare else source
+    for path in (place, *place.rglob("*")):
+        os.lchown(path, 12345, 12345)
+    commit = work(open_workspace(str(place), tmp_path))
+    assert git(place, "rev-parse", BRANCH) == commit
 
 
 def test_only_the_needed_branches_are_copied(source: Path, tmp_path: Path) -> None:
