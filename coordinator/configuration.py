@@ -33,9 +33,9 @@ class TriggerSection(Section):
     """Which account and which label make an issue ours."""
 
     assignee: Text = "coordinator"
-    """Login of the account; assigning an issue to it starts a run. The workflow's `trigger-assignee` must say the same."""
+    """Login of the account; assigning an issue to it starts a run. The workflow's `trigger-assignee` has to agree."""
     label: Text = "agent"
-    """Name of the label; putting it on an issue starts a run. The workflow's `trigger-label` must say the same."""
+    """Name of the label; putting it on an issue starts a run. The workflow's `trigger-label` has to agree."""
 
 
 class PriceSection(Section):

@@ -125,7 +125,7 @@ def _work(verified: Verified, issue: Issue, event: Event, settings: Settings, fo
     what = f"{event.kind.value} {event.action}".strip()
     with (
         open_display(environment) as progress,
-        assemble(settings, forge, progress, environ=os.environ, person=None, kept=kept) as parts,
+        assemble(settings, forge, progress, environ=os.environ, person=None, kept=lambda _: kept) as parts,
     ):
         report = work_issue(parts, issue, verified=verified.why, event=what)
         return report if settings.dry_run else save_page(report, parts.kept)

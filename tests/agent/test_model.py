@@ -301,6 +301,14 @@ def test_a_stream_that_brings_nothing_is_ended_by_the_watchdog(how: str, charges
     assert charges.calls == (1 if how == "pings" else 2)
 
 
+def test_a_slow_stream_that_goes_on_is_left_alone() -> None:
+    patience = Patience(tries=1, stall=0.4)
+    with strict_server([HELLO], pace=0.1) as server, open_client(endpoint(server), patience=patience) as client:
+        started = time.monotonic()
+        assert ask(client) == "Hello."
+    assert time.monotonic() - started > 0.5
+
+
 def test_a_stream_of_pings_ends_with_the_deadline() -> None:
     started = time.monotonic()
     with (
