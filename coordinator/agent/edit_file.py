@@ -5,6 +5,8 @@ the path is opened relative to the one before and never through a symbolic link 
 path leads out of the folder, whatever else is going on in it.
 """
 
+from __future__ import annotations
+
 import difflib
 import errno
 import json
@@ -12,7 +14,10 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TextIO
 
 LARGEST = 10_000_000
 """Bytes of a file that can be edited."""

@@ -194,6 +194,7 @@ class _IssueRun:
         try:
             push_work(workspace, candidate, self.journal)
         except CoordinatorError:
+            self._desk = None  # tried once: whoever breaks the run off now does not try again
             patch = self._parts.kept / "work.patch"
             patch.write_text(workspace.repository.diff(candidate.base, candidate.commit), encoding="utf-8")
             self.journal.warn(f"The work could not be pushed; it is in {patch}")

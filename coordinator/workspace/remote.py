@@ -97,8 +97,7 @@ class Remote:
         self.protocol = "file"
         self.git_dir = find_git_dir(folder, self._git)
         self._url = self.git_dir.as_uri()
-        safe = tuple(f"safe.directory={place}" for place in (self.git_dir, self.git_dir.parent, folder.resolve()))
-        settings = [part for line in (*FIXED_CONFIG, *safe) for part in ("-c", line)]
+        settings = [part for line in (*FIXED_CONFIG, f"safe.directory={self.git_dir}") for part in ("-c", line)]
         git = ["env", "GIT_ALLOW_PROTOCOL=none", "git", *settings]  # a partial clone fetches nothing for us
         self._programs = (shlex.join([*git, "upload-pack"]), shlex.join([*git, "receive-pack"]))
 

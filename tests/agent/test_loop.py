@@ -370,7 +370,8 @@ def test_secrets_that_a_command_prints_reach_neither_model_nor_transcript_nor_re
                 },
             )
         ),
-        say(call("bash", {"command": "cat /proc/self/environ"})),
+        say(call("bash", {"command": f"echo 'token = {FORGE_CANARY}' > settings"})),
+        say(call("edit", {"path": "settings", "old": "tokn = x", "new": "y"})),
         say(call("submit", {"summary": f"Found {FORGE_CANARY}."})),
     ]
     judge = Judge([Submission(accepted=True, final=True, text=f"ok {API_CANARY}")])
@@ -384,6 +385,7 @@ def test_secrets_that_a_command_prints_reach_neither_model_nor_transcript_nor_re
     assert judge.asked[0][0] == "Found ***."
     assert all(API_CANARY not in repr(command.env) for command in step.sandbox.commands)
     assert "PROJECT=sample" in told
+    assert "line 1: 'token = ***'" in told
 
 
 def test_nothing_runs_when_the_transcript_cannot_be_written(tmp_path: Path) -> None:

@@ -212,8 +212,8 @@ def everything_in(folder: Path) -> bytes:
     return b"\n".join(parts)
 
 
-def environments() -> set[str]:
-    """What the processes of this machine that can be looked at are called with; to see which ones are left."""
+def command_lines() -> set[str]:
+    """The command lines of all processes that can be looked at; to see which ones are left."""
     found = set()
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
