@@ -204,7 +204,8 @@ def _add_demo(commands: Commands) -> None:
         "show the main job on a sample repository and issue",
         "A sample repository, a sample issue, and a scripted model that is served over HTTP on loopback: its first\n"
         "submission is rejected by the gates, its second is accepted. Everything but the model's replies is real.\n"
-        "With --live (and ANTHROPIC_API_KEY) a real model does the work.",
+        "With --live (and ANTHROPIC_API_KEY) a real model does the work.\n\n"
+        "  coordinator demo --dir /tmp/demo",
     )
     parser.add_argument("--dir", type=Path, metavar="DIR", help="where to leave everything (default: a new folder)")
     parser.add_argument("--live", action="store_true", help="use the real model instead of the scripted one")

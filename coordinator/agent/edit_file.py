@@ -146,7 +146,7 @@ def nearest(data: bytes, old: str) -> str:
     lines = data.decode("utf-8", errors="replace").splitlines()
     wanted = [line.strip() for line in old.splitlines() if line.strip()]
     if not wanted or len(lines) > HINT_LINES:
-        return "Read the file again and copy the text exactly."
+        return "Read the file again and copy the text exactly"
     stripped = [line.strip() for line in lines]
     for start in range(len(stripped) - len(wanted) + 1):
         if stripped[start : start + len(wanted)] == wanted:
@@ -154,7 +154,7 @@ def nearest(data: bytes, old: str) -> str:
     close = difflib.get_close_matches(wanted[0][:200], {line[:200] for line in stripped if line}, n=3, cutoff=0.5)
     numbers = [next(index for index, line in enumerate(stripped) if line[:200] == match) for match in close]
     if not numbers:
-        return "Nothing in it is like it; read the file again."
+        return "Nothing in it is like it; read the file again"
     shown = "; ".join(f"line {number + 1}: {lines[number][:200]!r}" for number in sorted(numbers))
     return f"Closest to its first line: {shown}"
 

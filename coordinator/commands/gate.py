@@ -96,7 +96,7 @@ def _note_uncommitted(repository: TrustedRepository, head: str, checkout: Path) 
     files = uncommitted(repository, head, checkout)
     if files:
         named = ", ".join(shown(path) for path in files[:FILES_NAMED]) + (", …" if len(files) > FILES_NAMED else "")
-        many = "1 file that is" if len(files) == 1 else f"{len(files)} files that are"
+        many = "1 file or folder that is" if len(files) == 1 else f"{len(files)} files or folders that are"
         sys.stderr.write(f"note: HEAD is judged, without {many} not committed ({named})\n")
 
 

@@ -18,14 +18,27 @@ from coordinator.settings import read_environment
 if TYPE_CHECKING:
     import argparse
 
+    from coordinator.commands.targets import Target
+    from coordinator.environment import Environment
+    from coordinator.planning.models import Plan
+
 
 def execute(arguments: argparse.Namespace) -> int:
     """Plan the issue, print the plan, write nothing; return 0."""
     environment = read_environment(os.environ)
-    target = find_target(arguments, environment, keep=False)
+    with find_target(arguments, environment, keep=False) as target:
+        plan = _plan(target, environment, arguments)
+    if arguments.format == "json":
+        print_json(plan_json(plan))
+    else:
+        sys.stdout.write(Redactor(environment.all_secrets())(plan_text(plan)) + "\n")
+    return 0
+
+
+def _plan(target: Target, environment: Environment, arguments: argparse.Namespace) -> Plan:
     settings = load_settings(environment, target.forge)
     branch = settings.base_branch or target.forge.repository().default_branch
-    planned = plan_issue(
+    return plan_issue(
         target.issue,
         settings=settings,
         forge=target.forge,
@@ -33,9 +46,4 @@ def execute(arguments: argparse.Namespace) -> int:
         repository=target.repository,
         commit=target.repository.resolve(branch if arguments.forge == "local" else "HEAD"),
         requested_agent=arguments.agent or settings.agent,
-    )
-    if arguments.format == "json":
-        print_json(plan_json(planned.plan))
-    else:
-        sys.stdout.write(Redactor(environment.all_secrets())(plan_text(planned.plan)) + "\n")
-    return 0
+    ).plan

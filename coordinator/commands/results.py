@@ -36,11 +36,18 @@ def save_page(report: CleanReport, folder: Path) -> CleanReport:
 
 
 def tell_runner(environment: Environment, report: CleanReport) -> None:
-    """Write the step's outputs and the job summary, where the runner gives a place for them."""
-    if environment.output_file is not None:
-        write_outputs(environment.output_file, action_outputs(report))
-    if environment.summary_file is not None:
-        write_summary(environment.summary_file, job_summary(report))
+    """Write the step's outputs and the job summary, where the runner gives a place for them.
+
+    A place that cannot be written is one line in the log: what was done is done all the same.
+    """
+    try:
+        if environment.output_file is not None:
+            write_outputs(environment.output_file, action_outputs(report))
+        if environment.summary_file is not None:
+            write_summary(environment.summary_file, job_summary(report))
+    except OSError as error:
+        what = f"{error.filename} cannot be written ({error.strerror}), so later steps do not see how the run ended"
+        sys.stderr.write(f"coordinator: warning: {what}. Let GITHUB_OUTPUT and GITHUB_STEP_SUMMARY name files.\n")
 
 
 def show_result(report: CleanReport, *, as_json: bool) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from coordinator.commands.building import assemble, load_settings, make_forge, open_display
 from coordinator.commands.results import save_page, show_result, tell_runner
 from coordinator.errors import CoordinatorError, ExitCode, Misconfigured, Refused
-from coordinator.events.models import Event, Skipped
+from coordinator.events.models import Event, EventKind, Skipped
 from coordinator.events.read import read_event
 from coordinator.events.relay import open_relayed
 from coordinator.events.trigger import Command, Flow, decide, is_relayed
@@ -44,7 +44,7 @@ NOT_YET = {
 def execute(arguments: argparse.Namespace) -> int:
     """Do what the event asks for; return the exit code. Every ending writes the step's outputs."""
     hide_process()
-    environment = read_environment(os.environ)
+    environment = _read_environment()
     if arguments.dry_run:
         environment = environment.model_copy(update={"dry_run": True})
     try:
@@ -53,8 +53,23 @@ def execute(arguments: argparse.Namespace) -> int:
         outcome = Outcome.REFUSED if isinstance(error, Refused) else Outcome.FAILED
         tell_runner(environment, _without_work(environment, outcome, str(error), error.exit_code))
         raise
+    except Exception:
+        reason = "internal error; the log names the place"
+        tell_runner(environment, _without_work(environment, Outcome.FAILED, reason, ExitCode.RETRYABLE))
+        raise
     tell_runner(environment, report)
     return show_result(report, as_json=arguments.format == "json")
+
+
+def _read_environment() -> Environment:
+    """Read the environment. Where something in it is wrong, the runner is told so all the same."""
+    try:
+        return read_environment(os.environ)
+    except Misconfigured as error:
+        files = {name: value for name, value in os.environ.items() if name.endswith(("_OUTPUT", "_STEP_SUMMARY"))}
+        told = read_environment(files)
+        tell_runner(told, _without_work(told, Outcome.FAILED, str(error), error.exit_code))
+        raise
 
 
 def _run(environment: Environment) -> CleanReport:
@@ -78,6 +93,9 @@ def _read(environment: Environment) -> Event | Skipped:
     if isinstance(event, Event) and is_relayed(event):
         secret = environment.webhook_secret.get_secret_value() if environment.webhook_secret else ""
         return open_relayed(event, secret=secret)
+    if isinstance(event, Event) and event.kind is EventKind.WORKFLOW_DISPATCH and environment.issue:
+        asked = event.inputs.get("issue") or str(environment.issue)
+        return event.model_copy(update={"inputs": {**event.inputs, "issue": asked}})
     return event
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from coordinator.workspace.objects import TrustedRepository
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from coordinator.environment import Environment
     from coordinator.forge.models import Issue
@@ -34,8 +36,11 @@ class Target:
     issue: Issue
 
 
-def find_target(arguments: argparse.Namespace, environment: Environment, *, keep: bool) -> Target:
+@contextmanager
+def find_target(arguments: argparse.Namespace, environment: Environment, *, keep: bool) -> Iterator[Target]:
     """Find what a command is about. With `keep` an issue file is taken over into the local forge, else only read.
+
+    The forge is closed afterwards.
 
     Raises `Misconfigured` for a folder that is no repository, and for an issue that is not there or cannot be read.
     """
@@ -43,8 +48,8 @@ def find_target(arguments: argparse.Namespace, environment: Environment, *, keep
     if not folder.is_dir():
         raise Misconfigured(f"{folder} is no folder", mend="Give --repo the folder of a git repository")
     repository = TrustedRepository.discover(folder)
-    forge = make_forge(environment, local=folder if arguments.forge == "local" else None)
-    return Target(LocalGit(folder).path, repository, forge, _find_issue(arguments.issue, forge, keep=keep))
+    with closing(make_forge(environment, local=folder if arguments.forge == "local" else None)) as forge:
+        yield Target(LocalGit(folder).path, repository, forge, _find_issue(arguments.issue, forge, keep=keep))
 
 
 def _find_issue(word: str, forge: Forge, *, keep: bool) -> Issue:

@@ -26,11 +26,11 @@ def execute(arguments: argparse.Namespace) -> int:
     """Work on the issue; return the exit code."""
     hide_process()
     environment = read_environment(os.environ)
-    target = find_target(arguments, environment, keep=not arguments.dry_run)
-    settings = load_settings(environment, target.forge).model_copy(
-        update={"dry_run": arguments.dry_run, "agent": arguments.agent or environment.agent}
-    )
-    report = work_on(target, settings)
+    with find_target(arguments, environment, keep=not arguments.dry_run) as target:
+        settings = load_settings(environment, target.forge).model_copy(
+            update={"dry_run": arguments.dry_run, "agent": arguments.agent or environment.agent}
+        )
+        report = work_on(target, settings)
     return show_result(report, as_json=arguments.format == "json")
 
 

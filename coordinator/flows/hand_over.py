@@ -29,28 +29,39 @@ def hand_over(parts: Parts, workspace: Workspace, candidate: Candidate, journal:
     """Open or update the pull request and set the statuses of the pushed commit.
 
     A pull request that is not accepted is a draft. Statuses are best effort: without them the verdict is the same.
-    Raises what the forge raises for the pull request, except that the token may not open one: then the record has the
-    page where a person can.
+    Raises what the forge raises for the pull request, except that the token may not open one. In both cases the record
+    has the page where a person can.
     """
-    report = journal.clean
     try:
-        pull = parts.forge.create_pull_request(
-            head=workspace.branch,
-            base=workspace.base_branch,
-            title=pull_request_title(report),
-            body=pull_request_body(report),
-            draft=not report.accepted,
-        )
+        _open_pull_request(parts, workspace, journal)
     except PullRequestForbidden as error:
-        page = parts.forge.compare_url(head=workspace.branch, base=workspace.base_branch)
         journal.warn(f"{error} The branch is pushed; a person can open the pull request.")
-        journal.step(PULL_REQUEST, StepState.FAILED, "this token may not open one", compare_url=page)
-    else:
-        opened = PullRequestReport(number=pull.number, url=pull.url, draft=pull.draft)
-        draft = " (draft)" if pull.draft else ""
-        journal.note(f"pull request #{pull.number}{draft}: {pull.url}")
-        journal.step(PULL_REQUEST, StepState.DONE, f"#{pull.number}{draft}", pull_request=opened)
-    set_statuses(parts, candidate, journal)
+        _leave_to_a_person(parts, workspace, journal, "this token may not open one")
+    except CoordinatorError as error:
+        _leave_to_a_person(parts, workspace, journal, error.what)
+        raise
+    finally:
+        set_statuses(parts, candidate, journal)
+
+
+def _open_pull_request(parts: Parts, workspace: Workspace, journal: Journal) -> None:
+    report = journal.clean
+    pull = parts.forge.create_pull_request(
+        head=workspace.branch,
+        base=workspace.base_branch,
+        title=pull_request_title(report),
+        body=pull_request_body(report),
+        draft=not report.accepted,
+    )
+    opened = PullRequestReport(number=pull.number, url=pull.url, draft=pull.draft)
+    draft = " (draft)" if pull.draft else ""
+    journal.note(f"pull request #{pull.number}{draft}: {pull.url}")
+    journal.step(PULL_REQUEST, StepState.DONE, f"#{pull.number}{draft}", pull_request=opened)
+
+
+def _leave_to_a_person(parts: Parts, workspace: Workspace, journal: Journal, why: str) -> None:
+    page = parts.forge.compare_url(head=workspace.branch, base=workspace.base_branch)
+    journal.step(PULL_REQUEST, StepState.FAILED, why, compare_url=page)
 
 
 def set_statuses(parts: Parts, candidate: Candidate, journal: Journal) -> None:

@@ -13,6 +13,7 @@ from coordinator.flows.journal import IMPLEMENT, PLANNED, READY, VERIFIED, Journ
 from coordinator.flows.plan_issue import plan_issue
 from coordinator.flows.submissions import SubmissionDesk
 from coordinator.gates.continuation import ForcedContinuationService
+from coordinator.gates.suite import require_gates
 from coordinator.report.models import Outcome, RunReport, StepState
 from coordinator.sandbox.selftest import self_test
 from coordinator.signals import Terminated
@@ -70,6 +71,7 @@ class _IssueRun:
     def go(self) -> None:
         """Do everything, in order."""
         self.journal.step(VERIFIED, StepState.DONE, self._verified)
+        require_gates(self._parts.settings.configuration.gates)
         workspace = self._workspace = self._open_workspace()
         plan = self._plan(workspace)
         if plan.agent is None or not plan.ready:
@@ -183,8 +185,25 @@ class _IssueRun:
         )
         if outcome is not Outcome.COMPLETED:
             self.journal.step(IMPLEMENT, StepState.FAILED, f"{result.turns} turns; {result.reason}")
-        self._hand_over(workspace, desk, judged=result.ending in {Ending.ACCEPTED, Ending.REJECTED})
-        self._finish(outcome, result.reason, code)
+        try:
+            self._hand_over(workspace, desk, judged=result.ending in {Ending.ACCEPTED, Ending.REJECTED})
+        except CoordinatorError as error:
+            self._finish_undelivered(error)
+        else:
+            self._finish(outcome, result.reason + self._left_to_a_person(), code)
+
+    def _finish_undelivered(self, error: CoordinatorError) -> None:
+        """End a run whose work could not be handed over. What the gates said stands; it is not done all the same."""
+        report = self.journal.report
+        if report.outcome is Outcome.COMPLETED:
+            self._finish(Outcome.FAILED, f"{report.reason}, but {error}", error.exit_code)
+        else:
+            self.journal.warn(f"The work could not be handed over: {error}")
+            self._finish(report.outcome or Outcome.FAILED, report.reason, ExitCode(report.code))
+
+    def _left_to_a_person(self) -> str:
+        report = self.journal.report
+        return f"; open the pull request by hand: {report.compare_url}" if report.compare_url else ""
 
     def _hand_over(self, workspace: Workspace, desk: SubmissionDesk, *, judged: bool) -> None:
         """Push what there is and open the pull request. What cannot be pushed is kept as a patch."""
@@ -194,7 +213,6 @@ class _IssueRun:
         try:
             push_work(workspace, candidate, self.journal)
         except CoordinatorError:
-            self._desk = None  # tried once: whoever breaks the run off now does not try again
             patch = self._parts.kept / "work.patch"
             patch.write_text(workspace.repository.diff(candidate.base, candidate.commit), encoding="utf-8")
             self.journal.warn(f"The work could not be pushed; it is in {patch}")

@@ -48,6 +48,20 @@ def build_suite(
 
     Raises `Misconfigured` when no gate is enabled or one is wanted that does not exist, and what `export` raises.
     """
+    require_gates(section)
+    judged = export_tree(export, tree, base, sandbox)
+    target = Once(lambda: _completed(judged, environment(judged.reading), checkout))
+    run = TestRun(judged, target, sandbox, section.test.minutes, section.test.args, network)
+
+    def clean_up() -> None:
+        run.remove()
+        judged.remove()
+
+    return QualityOrchestrator(_gates(section, judged, target, run, sandbox), tree, clean_up)
+
+
+def require_gates(section: GatesSection) -> None:
+    """Raise `Misconfigured` when no gate is enabled or one is wanted that does not exist: before anything is spent."""
     if not any(gate.enabled for gate in (section.build, section.lint, section.test, section.coverage)):
         raise Misconfigured(
             "All quality gates are disabled, so nothing could be accepted",
@@ -58,15 +72,6 @@ def build_suite(
             f"The gate `{section.commands[0].name}` below `gates.commands` cannot be run by this version",
             mend="Remove `gates.commands` from .coordinator.yml, or call the command from a test",
         )
-    judged = export_tree(export, tree, base, sandbox)
-    target = Once(lambda: _completed(judged, environment(judged.reading), checkout))
-    run = TestRun(judged, target, sandbox, section.test.minutes, section.test.args, network)
-
-    def clean_up() -> None:
-        run.remove()
-        judged.remove()
-
-    return QualityOrchestrator(_gates(section, judged, target, run, sandbox), tree, clean_up)
 
 
 def _gates(

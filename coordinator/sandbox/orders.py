@@ -85,5 +85,5 @@ class Report(Frozen):
     truncated: bool
     """Output was dropped."""
     survivors: bool
-    """Processes that even SIGKILL did not end within the time for it."""
+    """Processes were left after the time for killing them; the coordinator adopts and ends them."""
     failure: Failure | None

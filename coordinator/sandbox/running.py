@@ -124,18 +124,20 @@ class Running:
             "stderr": None if merged else self._stderr.fileno(),
         }
         self._send(json.dumps(order).encode() + b"\n")
-        report = self._hear(order["seconds"] + self._patience)
-        seconds = time.monotonic() - self._started
+        heard = self._hear(order["seconds"] + self._patience)
         self._end_surely()
+        report = Report.model_validate_json(heard) if heard else None
+        if report is not None and report.survivors:
+            self._clean = end_orphans()
         return Ended(
-            report=Report.model_validate_json(report) if report else None,
+            report=report,
             returncode=self._process.returncode,
             overdue=self._overdue,
             clean=self._clean,
             stdout=_content(self._stdout),
             stderr=_content(self._stderr),
             complaint=_last_line(_content(self._complaints)),
-            seconds=seconds,
+            seconds=time.monotonic() - self._started,
         )
 
     def stop(self) -> None:

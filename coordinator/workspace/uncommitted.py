@@ -27,7 +27,7 @@ def uncommitted(repository: TrustedRepository, commit: str, checkout: Path) -> t
         return ()
     entries = repository.entries(commit)
     changed = {entry.path for entry in entries if entry.mode != SUBMODULE and not _is_same(entry, checkout)}
-    return tuple(sorted(changed | (_new(repository, checkout) - {entry.path for entry in entries})))
+    return tuple(sorted(changed | (_listed(repository, checkout) - {entry.path for entry in entries})))
 
 
 def _is_same(entry: TreeEntry, checkout: Path) -> bool:
@@ -41,14 +41,13 @@ def _is_same(entry: TreeEntry, checkout: Path) -> bool:
     return digest.hexdigest() == entry.object_id
 
 
-def _new(repository: TrustedRepository, checkout: Path) -> set[str]:
-    """Return what is not in the index and not ignored (git-ls-files(1))."""
+def _listed(repository: TrustedRepository, checkout: Path) -> set[str]:
+    """Return what is in the index, and what is not but is not ignored either (git-ls-files(1))."""
     call = GitCall(repository=repository.git_dir, work_tree=checkout, cwd=checkout)
+    options = ("--cached", "--others", "--exclude-standard", "--directory", "--no-empty-directory", "-z")
     try:
-        listing = repository.git.run(
-            "ls-files", "--others", "--exclude-standard", "--directory", "--no-empty-directory", "-z", call=call
-        )
-    except GitFailed:
+        listing = repository.git.run("ls-files", *options, call=call)
+    except GitFailed:  # the index is broken, or another process is writing it: what is left out is a note only
         return set()
     paths = {os.fsdecode(path) for path in listing.split(b"\0") if path}
     return {path for path in paths if not (checkout / path / "pyvenv.cfg").exists()}

@@ -54,6 +54,13 @@ def test_a_rejection_is_the_result_of_submit_and_the_work_goes_on(tmp_path: Path
     assert [event["accepted"] for event in step.events("verdict")] == [False, True]
 
 
+def test_a_rejection_without_a_word_is_sent_all_the_same(tmp_path: Path) -> None:
+    judge = Judge([Submission(accepted=accepted, final=False, text="") for accepted in (False, True)])
+    with strict_server([DONE, DONE]) as server, agent_step(tmp_path, endpoint(server), judge=judge) as step:
+        assert step.run().ending is Ending.ACCEPTED
+    assert results(server)[0]["content"] == "(no content)"
+
+
 def test_the_last_rejection_ends_the_work(tmp_path: Path) -> None:
     judge = Judge([Submission(accepted=False, final=True, text="still red")])
     with strict_server([DONE]) as server, agent_step(tmp_path, endpoint(server), judge=judge) as step:
@@ -364,17 +371,16 @@ def test_secrets_that_a_command_prints_reach_neither_model_nor_transcript_nor_re
         say(
             call(
                 "bash",
-                {
-                    "command": f"env; echo {API_CANARY[:12]}''{API_CANARY[12:]}; printf 'x%.0s' {{1..3990}}; "
-                    f"echo {FORGE_CANARY}; seq 3000"
-                },
+                {"command": f"env; echo {API_CANARY[:12]}''{API_CANARY[12:]}"},
             )
         ),
         say(call("bash", {"command": f"echo 'token = {FORGE_CANARY}' > settings"})),
-        say(call("edit", {"path": "settings", "old": "tokn = x", "new": "y"})),
+        say(call("edit", {"path": "settings", "old": f"tokn = {FORGE_CANARY[:14]}", "new": "y"})),
         say(call("submit", {"summary": f"Found {FORGE_CANARY}."})),
+        DONE,
     ]
-    judge = Judge([Submission(accepted=True, final=True, text=f"ok {API_CANARY}")])
+    answers = [Submission(accepted=accepted, final=False, text=f"so {API_CANARY}") for accepted in (False, True)]
+    judge = Judge(answers)
     with strict_server(script) as server, agent_step(tmp_path, endpoint(server), judge=judge) as step:
         result = step.run()
     told = json.dumps([results(server, index) for index in range(1, len(server.requests))])

@@ -18,6 +18,7 @@ from coordinator.agent.reply import ToolCall
 from coordinator.agent.tools import BadInput, Toolbox, ToolResult
 from coordinator.sandbox.protocol import Network
 from tests.agent.support import ProcessSandbox, redact
+from tests.support import API_CANARY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,6 +152,12 @@ def test_long_output_is_shown_by_head_and_tail_and_kept(bench: Bench, outputs: P
     assert str(kept) in result.text
     assert kept.read_text().splitlines() == [str(number) for number in range(1, 100_001)]
     assert kept.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_secret_that_the_cut_would_halve_is_masked_first(bench: Bench, outputs: Path) -> None:
+    text = bench.run(f"printf 'x%.0s' {{1..3990}}; echo {API_CANARY}; seq 3000").text
+    assert API_CANARY[:8] not in text
+    assert API_CANARY not in (outputs / "output-1.txt").read_text()
 
 
 def test_fifty_megabytes_in_one_line_are_bounded(bench: Bench) -> None:

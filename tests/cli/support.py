@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).parents[2]
 BRANCH = "coordinator/issue-7"
+NAP = "sleep 4321.5"
+"""What runs when a run is interrupted; nothing else on the machine sleeps that long."""
 LINT_ONLY = "gates:\n  build: {enabled: false}\n  test: {enabled: false}\n  coverage: {enabled: false}\n"
 FILES = {".coordinator.yml": LINT_ONLY, "tool.py": "ONE = 1\n", "README.md": "# Tool\n"}
 ISSUE = (
@@ -99,8 +102,7 @@ class Shell:
         try:
             code = main([str(argument) for argument in arguments])
         except SystemExit as end:
-            assert isinstance(end.code, int)
-            code = end.code
+            code = int(end.code or 0)
         return Ended(code, *self.capture.readouterr())
 
     def start(self, *arguments: str | Path, cwd: Path | None = None) -> subprocess.Popen[str]:
@@ -219,6 +221,19 @@ def command_lines() -> set[str]:
         with suppress(OSError):
             found.add((process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
     return found
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait for something to become true; fail when it does not."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.05)
+
+
+def napping() -> bool:
+    """Whether the agent's long command runs."""
+    return any(line.startswith(NAP) for line in command_lines())
 
 
 def _pull_request(value: object) -> bool:

@@ -13,40 +13,26 @@ from tests.cli.support import (
     FILES,
     GOOD,
     LINT_ONLY,
+    NAP,
     Project,
     Shell,
     bash,
     check_report,
-    command_lines,
     everything_in,
     make_project,
+    napping,
     persons_own,
     submit,
     the_model,
+    wait_until,
 )
 from tests.support import API_CANARY, git
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable
     from pathlib import Path
 
     from coordinator.demo.model_server import ModelServer
-
-NAP = "sleep 4321.5"
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait for something to become true; fail when it does not."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.05)
-
-
-def napping() -> bool:
-    """Whether the agent's long command runs."""
-    return any(line.startswith(NAP) for line in command_lines())
 
 
 def interrupted(shell: Shell, project: Project, number: signal.Signals) -> tuple[subprocess.Popen[str], float]:

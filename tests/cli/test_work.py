@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -124,7 +123,9 @@ def test_a_spent_budget_keeps_the_work(shell: Shell, tmp_path: Path, limit: str,
 
 
 def test_a_budget_too_small_for_one_call_spends_nothing(shell: Shell, tmp_path: Path) -> None:
-    project = make_project(tmp_path, {**FILES, ".coordinator.yml": f"budget: {{run: {{dollars: 0.0001}}}}\n{LINT_ONLY}"})
+    project = make_project(
+        tmp_path, {**FILES, ".coordinator.yml": f"budget: {{run: {{dollars: 0.0001}}}}\n{LINT_ONLY}"}
+    )
     with the_model(shell, GOOD) as model:
         code, document, _ = work(shell, project)
     assert (code, document["outcome"], document["cost_usd"]) == (1, "failed", 0.0)
@@ -138,8 +139,9 @@ def test_a_model_that_cannot_be_reached_is_worth_another_run(
     shell.set(ANTHROPIC_BASE_URL="http://127.0.0.1:9")
     words = ["work", str(project.issue), "--repo", str(project.folder)]
     environment = read_environment(shell.variables)
-    target = find_target(build_parser().parse_args(words), environment, keep=True)
-    report = work_on(target, load_settings(environment, target.forge), patience=Patience(tries=2, first_wait=0.01))
+    patience = Patience(tries=2, first_wait=0.01)
+    with find_target(build_parser().parse_args(words), environment, keep=True) as target:
+        report = work_on(target, load_settings(environment, target.forge), patience=patience)
     assert show_result(report, as_json=True) == 4
     assert "127.0.0.1:9" in report.reason
     assert "profile haiku" in report.reason
@@ -364,4 +366,3 @@ def test_work_that_cannot_be_pushed_is_kept_as_a_patch(shell: Shell, project: Pr
     assert "+TWO = 2" in (project.kept / "work.patch").read_text(encoding="utf-8")
     assert err.count("could not be pushed; it is in") == 1
     assert project.branch() == ""
-    assert shutil.which("git")

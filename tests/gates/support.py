@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -19,7 +17,9 @@ from coordinator.gates.environment import TargetEnvironment, describe_environmen
 from coordinator.gates.suite import build_suite
 from coordinator.sandbox.environment import SYSTEM_PATH
 from coordinator.sandbox.protocol import Command, CommandResult
-from tests.support import GIT_ENVIRONMENT, git, make_repository
+from coordinator.workspace.export import export
+from coordinator.workspace.objects import TrustedRepository
+from tests.support import git, make_repository
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -78,14 +78,12 @@ class PlainSandbox:
 
 def exporter(repository: Path) -> Callable[[str, Path], None]:
     """Return a function that writes a commit or tree of a repository into a folder."""
+    trusted = TrustedRepository.discover(repository)
 
-    def export(tree: str, folder: Path) -> None:
-        command = ["git", "-c", "safe.directory=*", "archive", tree]
-        data = subprocess.run(command, cwd=repository, env=GIT_ENVIRONMENT, check=True, capture_output=True).stdout
-        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-            archive.extractall(folder, filter="tar")
+    def write(tree: str, folder: Path) -> None:
+        export(trusted, tree, folder)
 
-    return export
+    return write
 
 
 def own_environment(sandbox: Sandbox, cache: Path) -> TargetEnvironment:

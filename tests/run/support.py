@@ -173,10 +173,10 @@ class Job:
         path.write_bytes(payload if isinstance(payload, bytes) else json.dumps(payload).encode())
         self.set(GITHUB_EVENT_NAME=name, GITHUB_EVENT_PATH=path)
 
-    def push(self, files: Mapping[str, str], branch: str = "main") -> str:
+    def push(self, files: Mapping[str, str], branch: str = "main", message: str = "Change") -> str:
         """Commit to a branch of the repository on the forge, as a person; return the commit."""
         source = self.folder / "source"
-        commit = commit_files(source, files) if source.exists() else git(make_repository(source, files), *_HEAD)
+        commit = commit_files(source, files, message) if source.exists() else git(make_repository(source, files), *_HEAD)
         git(source, "push", "--quiet", "--force", str(self.forge.bare_repository), f"HEAD:refs/heads/{branch}")
         return commit
 
@@ -224,12 +224,9 @@ class Job:
         return [
             f"{request.method} {request.path}"
             for request in self.forge.requests
-            if request.method != "GET" and not request.path.endswith("/git-upload-pack")
+            if "git-receive-pack" in request.path
+            or (request.method != "GET" and not request.path.endswith("/git-upload-pack"))
         ]
-
-    def untouched(self) -> bool:
-        """Whether nothing was written on the forge, not even tried."""
-        return not self.writes and not self.comments and not self.pulls and not self.branch()
 
     def headline(self) -> str:
         """How the run stands, by the one comment."""

@@ -173,7 +173,8 @@ def test_an_interrupt_in_the_middle_leaves_nothing_behind(sandbox: ConfinedSandb
         raise Stop
 
     def send_when_running() -> None:
-        while not (folder / "pids").exists():
+        deadline = time.monotonic() + 10
+        while not (folder / "pids").exists() and time.monotonic() < deadline:
             time.sleep(0.02)
         os.kill(os.getpid(), signal.SIGUSR1)
         time.sleep(0.001)

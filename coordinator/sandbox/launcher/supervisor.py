@@ -31,7 +31,7 @@ KILL_SECONDS = 10.0
 DRAIN_SECONDS = 1.0
 
 _CHUNK = 1 << 18
-_PAUSE_MILLISECONDS = 5
+_PAUSE_MILLISECONDS = 1
 _LONGEST_POLL = 3600.0
 
 
@@ -204,6 +204,8 @@ class Supervisor:
         deadline = time.monotonic() + KILL_SECONDS
         self._reap()
         while not self._childless and time.monotonic() < deadline:
+            if len(tree.descendants(os.getpid())) > tree.BOMB:
+                tree.freeze(os.getpid())
             tree.send(tree.children(os.getpid()), signal.SIGKILL)
             for descriptor, _ in self._poller.poll(_PAUSE_MILLISECONDS):
                 self._handle(descriptor)
