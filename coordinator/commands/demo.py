@@ -81,9 +81,13 @@ def _git(folder: Path, *arguments: str) -> None:
 def _new_folder(wanted: Path | None) -> Path:
     if wanted is None:
         return Path(tempfile.mkdtemp(prefix="coordinator-demo-"))
-    if wanted.exists() and (not wanted.is_dir() or any(wanted.iterdir())):
-        raise Misconfigured(f"{wanted} is there already and not empty", mend="Give --dir a new or empty folder")
-    wanted.mkdir(parents=True, exist_ok=True)
+    try:
+        if wanted.exists() and (not wanted.is_dir() or any(wanted.iterdir())):
+            raise Misconfigured(f"{wanted} is there already and not empty", mend="Give --dir a new or empty folder")
+        wanted.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        what = f"The folder {wanted} cannot be made ({error.strerror})"
+        raise Misconfigured(what, mend="Give --dir a new folder in a place that you can write to") from None
     return wanted.resolve()
 
 

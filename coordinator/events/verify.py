@@ -262,7 +262,7 @@ class _Verification:
         right = self.permissions.of(standing[0].by)
         raise refused(
             f"issue #{issue.number} was {_done(standing[0])}, who may not start runs: {right.reason}",
-            f"Read it, take the assignment or label away and put it back; or: {right.mend}",
+            f"Read it, take the assignment or label away and put it back. Or: {right.mend}",
         )
 
 

@@ -35,7 +35,7 @@ def hand_over(parts: Parts, workspace: Workspace, candidate: Candidate, journal:
     try:
         _open_pull_request(parts, workspace, journal)
     except PullRequestForbidden as error:
-        journal.warn(f"{error} The branch is pushed; a person can open the pull request.")
+        journal.warn(str(error))
         _leave_to_a_person(parts, workspace, journal, "this token may not open one")
     except CoordinatorError as error:
         _leave_to_a_person(parts, workspace, journal, error.what)
@@ -61,6 +61,8 @@ def _open_pull_request(parts: Parts, workspace: Workspace, journal: Journal) -> 
 
 def _leave_to_a_person(parts: Parts, workspace: Workspace, journal: Journal, why: str) -> None:
     page = parts.forge.compare_url(head=workspace.branch, base=workspace.base_branch)
+    if page:
+        journal.warn(f"The branch is pushed; a person can open the pull request: {page}")
     journal.step(PULL_REQUEST, StepState.FAILED, why, compare_url=page)
 
 

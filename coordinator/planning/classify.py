@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pydantic import Field
 
+from coordinator.agent.untrusted import visible
 from coordinator.models import Foreign
 from coordinator.planning.models import Difficulty
 from coordinator.planning.values import MOST_TOKENS
@@ -64,6 +65,6 @@ class ModelClassifier:
 
 
 def question(title: str, body: str) -> str:
-    """Return the prompt. The issue is fenced by a random word that its author cannot know."""
+    """Return the prompt. The issue is fenced by a random word that its author cannot know; hidden text is left out."""
     nonce = f"ISSUE-{secrets.token_hex(8)}"
-    return _QUESTION.format(nonce=nonce, title=title[:500], body=body[:MOST_TEXT])
+    return _QUESTION.format(nonce=nonce, title=visible(title)[:500], body=visible(body)[:MOST_TEXT])

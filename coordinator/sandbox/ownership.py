@@ -16,7 +16,7 @@ def change_owner(folder: Path, uid: int, *, was: int | None = None) -> None:
     """Make uid and gid of a folder and all its content `uid`. Symbolic links are changed themselves, never followed.
 
     A file with a second hard link may be somebody else's file under a new name: it is changed only when `was` owns it,
-    else `Misconfigured` is raised. Setuid and setgid bits of files are cleared.
+    else `Misconfigured` is raised. The kernel clears setuid and setgid bits of programs with the change (chown(2)).
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
@@ -38,8 +38,6 @@ def _change_entry(name: str, inside: int, uid: int, *, was: int | None, shown: P
             mend="Copy the file instead of linking it",
         )
     os.chown(name, uid, uid, dir_fd=inside, follow_symlinks=False)
-    if stat.S_ISREG(state.st_mode) and state.st_mode & (stat.S_ISUID | stat.S_ISGID):
-        os.chmod(name, stat.S_IMODE(state.st_mode) & 0o777, dir_fd=inside)
 
 
 def _fail(error: OSError) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from coordinator import __version__
 from tests.cli.support import NAP, PROJECT, Project, Shell, napping, wait_until
-from tests.support import API_CANARY, make_repository
+from tests.support import API_CANARY, git, make_repository
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,13 +55,16 @@ def test_wrong_use_shows_how(shell: Shell, words: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("as_json", [True, False])
 def test_a_fault_of_our_own_is_one_line_without_its_message(shell: Shell, as_json: bool, tmp_path: Path) -> None:
-    """A folder below a file, where nobody looked: the message of the exception may hold anything."""
-    (tmp_path / API_CANARY).write_text("", encoding="utf-8")
-    ended = shell.run("demo", "--dir", tmp_path / API_CANARY / "sub", "--format", "json" if as_json else "text")
+    """Here an object that git misses, where nobody looked; the message of an exception may hold anything."""
+    folder = make_repository(tmp_path / API_CANARY, {"a.py": ""})
+    tree = git(folder, "rev-parse", "HEAD^{tree}")
+    (folder / ".git" / "objects" / tree[:2] / tree[2:]).unlink()
+    ended = shell.run("gate", folder, "--format", "json" if as_json else "text")
     assert ended.code == 4
-    assert ended.complaint().startswith("coordinator: error: internal error: NotADirectoryError in ")
-    assert "demo.py:" in ended.err
+    assert ended.complaint().startswith("coordinator: error: internal error: GitFailed in ")
+    assert ".py:" in ended.err
     assert API_CANARY not in ended.out + ended.err
+    assert tree not in ended.out + ended.err
     assert "report this line" in ended.err
     if as_json:
         assert ended.document["exit_code"] == 4

@@ -66,6 +66,8 @@ def test_a_folder_that_is_not_empty_is_left_alone(shell: Shell, tmp_path: Path) 
         ended = shell.run("demo", "--dir", taken)
         assert ended.code == 2
         assert "new or empty folder" in ended.complaint()
+    ended = shell.run("demo", "--dir", tmp_path / "full" / "mine.txt" / "below")
+    assert (ended.code, "cannot be made" in ended.complaint()) == (2, True)
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine.txt"]
 
 

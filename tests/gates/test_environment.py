@@ -81,7 +81,7 @@ def test_a_project_without_dependencies_needs_no_index_and_no_build(tmp_path: Pa
     )
     assert output_of(python, "-c", "from importlib.metadata import version; print(version('toy-box'))") == "1.5"
     assert output_of(str(environment.python.parent / "pytest"), "--version").startswith("pytest ")
-    assert output_of(str(environment.python.parent / "pip"), "--version").startswith("pip ")
+    assert output_of(str(environment.python.parent / "pip"), "--version", HOME=str(tmp_path)).startswith("pip ")
     done = subprocess.run(
         [environment.python.parent / "toy"], env={"PYTHONPATH": str(tmp_path / "source")}, check=False
     )

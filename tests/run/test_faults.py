@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from coordinator.demo.model_script import Computed
 from coordinator.demo.model_server import ModelServer
 from tests.run.support import BAD, BRANCH, GOOD, Ended, Job, submit
 from tests.support import API_CANARY, FORGE_CANARY
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 ALWAYS = 99
 
 
-def work(job: Job, *script: Reply) -> Ended:
+def work(job: Job, *script: Reply | Computed) -> Ended:
     """Run for an assigned issue; by default the agent's first submission is accepted."""
     job.assign()
     with ModelServer(list(script or (GOOD, submit())), key=API_CANARY) as model:
@@ -109,14 +110,14 @@ def test_statuses_that_cannot_be_set(job: Job) -> None:
 
 
 def test_the_forge_cannot_be_asked_whether_the_issue_is_open(job: Job) -> None:
-    job.assign()
-    body = json.dumps({"message": f"token {FORGE_CANARY} is tired"}).encode()
-    with ModelServer([GOOD, submit()], key=API_CANARY) as model:
-        job.use(model)
-        assert job.run("--dry-run").code == 0
-        asked = sum(request.path.endswith("/issues/1") for request in job.forge.requests)
-        assert asked == 1
-        job.forge.fail("GET .*/comments$", times=0)
-        ended = job.run("--format", "json")
-    assert ended.code == 0
-    assert body
+    echo = json.dumps({"message": f"token {FORGE_CANARY} is tired"}).encode()
+
+    def answer(_body: object) -> Reply:
+        job.forge.fail("GET .*/issues/1$", status=403, body=echo)
+        return GOOD
+
+    ended = work(job, Computed(answer), submit())
+    assert ended.code == 0, ended.err
+    assert "could not look whether the issue is still open" in ended.err
+    assert "token *** is tired" in ended.err
+    assert FORGE_CANARY not in ended.err

@@ -223,27 +223,47 @@ def test_stop_all_ends_commands_of_other_threads_and_starts_no_more(launcher: La
             sh(opened, "true")
 
 
-def test_all_die_with_the_coordinator(tmp_path: Path) -> None:
+def started(tmp_path: Path) -> tuple[subprocess.Popen[str], list[int]]:
+    """Start a coordinator that runs a command; gives it, and the pids of daemon, command and supervisor."""
     script = f"""
 with open_sandbox() as sandbox:
     folder = sandbox.make_folder("x")
     Path({str(tmp_path)!r}, "folder").write_text(str(folder))
-    sh(sandbox, f"setsid sleep 60 & echo $! $PPID > {{folder}}/.pids; mv {{folder}}/.pids {{folder}}/pids; sleep 60")
+    sh(sandbox, f"setsid sleep 60 & echo $! $$ $PPID > {{folder}}/.pids; mv {{folder}}/.pids {{folder}}/pids; sleep 60")
 """
-    argv = [sys.executable, "-c", head() + script]
-    with subprocess.Popen(argv) as process:
-        note = tmp_path / "folder"
-        while not (note.exists() and Path(note.read_text(encoding="utf-8"), "pids").exists()):
-            assert process.poll() is None
-            time.sleep(0.02)
-        left = [
-            int(word) for word in Path(note.read_text(encoding="utf-8"), "pids").read_text(encoding="utf-8").split()
-        ]
-        process.kill()
-    deadline = time.monotonic() + 10
-    while any(is_alive(pid) for pid in left) and time.monotonic() < deadline:
+    process = subprocess.Popen([sys.executable, "-B", "-"], stdin=subprocess.PIPE, text=True)
+    assert process.stdin is not None
+    process.stdin.write(head() + script)
+    process.stdin.close()
+    note = tmp_path / "folder"
+    while not (note.exists() and Path(note.read_text(encoding="utf-8"), "pids").exists()):
+        assert process.poll() is None
         time.sleep(0.02)
-    assert not any(is_alive(pid) for pid in left)
+    return process, [int(word) for word in Path(note.read_text(encoding="utf-8"), "pids").read_text("utf-8").split()]
+
+
+def all_gone(pids: list[int]) -> bool:
+    deadline = time.monotonic() + 10
+    while any(is_alive(pid) for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not any(is_alive(pid) for pid in pids)
+
+
+def test_all_die_with_the_coordinator(tmp_path: Path) -> None:
+    process, left = started(tmp_path)
+    with process:
+        process.kill()
+    assert all_gone(left)
+
+
+def test_a_command_dies_with_its_supervisor_whatever_the_coordinator_does(tmp_path: Path) -> None:
+    process, (_, command, supervisor) = started(tmp_path)
+    with process:
+        process.send_signal(signal.SIGSTOP)
+        os.kill(supervisor, signal.SIGKILL)
+        assert all_gone([command])
+        process.send_signal(signal.SIGCONT)
+        assert process.wait(20) == 0
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root can mount a small disk")

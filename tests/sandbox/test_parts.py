@@ -57,6 +57,10 @@ def test_children_are_found_newest_first_with_odd_names_and_dead_ones(tmp_path: 
         first.stdin.close()
 
 
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+
+
 def test_all_descendants_are_found_and_can_be_stopped(tmp_path: Path) -> None:
     script = f"(sleep 60 & echo $! > {tmp_path}/b; mv {tmp_path}/b {tmp_path}/a; wait) & wait"
     with subprocess.Popen(["/bin/sh", "-c", script], process_group=0) as top:
@@ -66,10 +70,10 @@ def test_all_descendants_are_found_and_can_be_stopped(tmp_path: Path) -> None:
         assert lowest in tree.descendants(top.pid)
         assert lowest in tree.descendants(os.getpid())
         assert len(tree.descendants(top.pid)) == 2
-        tree.freeze(top.pid)
-        state = Path(f"/proc/{lowest}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
-        assert state == "T"
         tree._stop(lowest, family=set())
+        assert _state(lowest) == "S"
+        tree.freeze(top.pid)
+        assert _state(lowest) == "T"
         os.killpg(top.pid, signal.SIGKILL)
     tree._stop(top.pid, family={os.getpid()})
 
@@ -126,6 +130,17 @@ def test_a_supervisor_that_is_dead_before_its_order_has_no_report(sandbox: Confi
         running._process.wait()
         ended = running.carry_out(order, merged=True)
     assert (ended.report, ended.returncode, ended.overdue) == (None, 0, False)
+
+
+def test_the_supervisor_itself_leaves_nothing_to_the_coordinator(
+    sandbox: ConfinedSandbox, launcher: Launcher, tmp_path: Path
+) -> None:
+    command = Command(argv=("sh", "-c", "setsid sleep 60 & echo $!"), cwd=Path("/"), limits=Limits(seconds=9))
+    with Running(launcher, tmp_path, b"") as running:
+        ended = running.carry_out(sandbox._order(command), merged=True)
+    assert ended.report is not None
+    assert (ended.report.status, ended.report.survivors) == (0, False)
+    assert not is_alive(int(ended.stdout))
 
 
 def test_an_order_that_makes_no_sense_starts_nothing(

@@ -246,7 +246,22 @@ def test_closed_folders_without_end_are_given_up(place: Path) -> None:
 
 
 @needs_root
+def test_groups_of_the_coordinator_are_left_behind() -> None:
+    script = "with open_sandbox() as sandbox: print(sh(sandbox, 'id -G').stdout)"
+    groups = coordinator(script, "setpriv", "--groups", "4,20")
+    assert len(groups.split()) == 1
+
+
+@needs_root
 def test_limits_of_the_runner_hold_without_the_right_to_raise_them() -> None:
-    script = "with open_sandbox() as sandbox: print(sh(sandbox, 'ulimit -f; ulimit -n').stdout)"
-    prefix = ("prlimit", "--fsize=1048576", "--nofile=100", "setpriv", "--bounding-set", "-sys_resource")
-    assert coordinator(script, *prefix) == "b'1024\\n100\\n'\n"
+    script = "with open_sandbox() as sandbox: print(sh(sandbox, 'ulimit -f; ulimit -n; ulimit -c').stdout)"
+    prefix = (
+        "prlimit",
+        "--fsize=1048576",
+        "--nofile=100",
+        "--core=1048576",
+        "setpriv",
+        "--bounding-set",
+        "-sys_resource",
+    )
+    assert coordinator(script, *prefix) == "b'1024\\n100\\n0\\n'\n"

@@ -72,7 +72,8 @@ def test_the_launcher_starts_without_the_coordinators_environment() -> None:
     script = """
 with open_sandbox() as sandbox:
     folder = sandbox.make_folder("x")
-    thread = threading.Thread(target=sh, args=(sandbox, f"echo $PPID > {folder}/p; mv {folder}/p {folder}/pid; sleep 1"))
+    script = f"echo $PPID > {folder}/p; mv {folder}/p {folder}/pid; sleep 1"
+    thread = threading.Thread(target=sh, args=(sandbox, script))
     thread.start()
     while not (folder / "pid").exists():
         time.sleep(0.02)

@@ -33,14 +33,12 @@ def build_view(covers: list[Cover]) -> None:
 
 
 def _build_cover(cover: Cover, sources: dict[str, int]) -> None:
-    flags = kernel.MS_NOSUID | kernel.MS_NODEV
-    kernel.mount("tmpfs", cover["folder"], "tmpfs", flags, "mode=0755,size=1m")
+    kernel.mount("tmpfs", cover["folder"], "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=0755,size=1m")
     for link in cover["links"]:
         os.makedirs(os.path.dirname(link["path"]), exist_ok=True)
         os.symlink(link["target"], link["path"])
     for bind in cover["binds"]:
         _show(bind, sources[bind["path"]])
-    kernel.mount("tmpfs", cover["folder"], "tmpfs", flags | kernel.MS_REMOUNT | kernel.MS_RDONLY, "mode=0755")
 
 
 def _show(bind: Bind, source: int) -> None:
