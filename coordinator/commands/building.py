@@ -27,6 +27,7 @@ from coordinator.sandbox.environment import SYSTEM_PATH, interpreter_paths, sele
 from coordinator.sandbox.opening import open_sandbox
 from coordinator.settings import Settings, make_settings
 from coordinator.signals import ending_on_signals
+from coordinator.workspace.git import DEFAULT_PATH, NETWORK_VARIABLES, Git
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -104,8 +105,14 @@ def _make_folder(folder: Path, what: str, mend: str) -> None:
 
 @contextmanager
 def scratch_folder(environment: Environment) -> Iterator[Path]:
-    """Make a folder of our own for one run, and remove it afterwards."""
-    with tempfile.TemporaryDirectory(prefix="coordinator-run-", dir=environment.temp_folder) as folder:
+    """Make a folder of our own for one run, and remove it afterwards. Raises `Misconfigured` where that cannot be."""
+    try:
+        made = tempfile.TemporaryDirectory(prefix="coordinator-run-", dir=environment.temp_folder)
+    except OSError as error:
+        parent = environment.temp_folder or tempfile.gettempdir()
+        what = f"No temporary folder can be made in {parent} ({error.strerror})"
+        raise Misconfigured(what, mend="Set RUNNER_TEMP to a folder that you can write to") from None
+    with made as folder:
         yield Path(folder)
 
 
@@ -135,8 +142,19 @@ class Confinement:
     def keeper(self, sandbox: ConfinedSandbox, setup: tuple[str, ...] | None) -> EnvironmentKeeper:
         """Return what finds or prepares the target's environment."""
         return EnvironmentKeeper(
-            sandbox, self.cache, active=self._active, setup=setup, uv=self._uv, search_path=SYSTEM_PATH
+            sandbox,
+            self.cache,
+            active=self._active,
+            setup=setup,
+            uv=self._uv,
+            reach=sandbox.check_reachable,
+            search_path=SYSTEM_PATH,
         )
+
+
+def _git(environ: Mapping[str, str]) -> Git:
+    network = {name: environ[name] for name in NETWORK_VARIABLES & environ.keys()}
+    return Git(path=environ.get("PATH", DEFAULT_PATH), network=network)
 
 
 @contextmanager
@@ -183,6 +201,7 @@ def assemble(
             redact=Redactor(environment.all_secrets()),
             now=lambda: datetime.now(UTC),
             clock=time.monotonic,
+            git=_git(environ),
             person=person,
             patience=patience,
         )

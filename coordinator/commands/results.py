@@ -29,9 +29,16 @@ def print_json(document: JsonValue) -> None:
 
 
 def save_page(report: CleanReport, folder: Path) -> CleanReport:
-    """Write the report page into a folder and return the report with its path."""
+    """Write the report page into a folder and return the report with its path.
+
+    A page that cannot be written is one line in the log: what was done is done all the same.
+    """
     path = folder / REPORT_PAGE
-    path.write_text(report_page(report), encoding="utf-8")
+    try:
+        path.write_text(report_page(report), encoding="utf-8")
+    except OSError as error:
+        sys.stderr.write(f"coordinator: warning: the report page {path} cannot be written ({error.strerror})\n")
+        return report
     return CleanReport(report.model_copy(update={"report_path": str(path)}))
 
 

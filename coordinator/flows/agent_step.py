@@ -102,7 +102,7 @@ class AgentStep:
         version = ".".join(map(str, self.environment.version))
         facts = [
             f"packages: {', '.join(sources.places) or 'none found'}",
-            f"`python` is Python {version} with the project's dependencies",
+            f"`python` is Python {version} with the dependencies that the base branch names; none can be added here",
         ]
         if self.workspace.resumed:
             facts.append("the checkout holds the work of an earlier run on this issue; go on from there")

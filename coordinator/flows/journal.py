@@ -54,6 +54,7 @@ class Journal:
         self._publisher = publisher
         self._redact = redact
         self._now = now
+        self._unpublished = False
 
     @property
     def clean(self) -> CleanReport:
@@ -64,14 +65,16 @@ class Journal:
         """Replace fields of the record without showing it yet."""
         self.report = self.report.model_copy(update={**fields, "updated_at": self._now()})
 
-    def show(self, *, urgent: bool = True) -> None:
-        """Show the record as it is now."""
+    def show(self, *, urgent: bool = True, last: bool = False) -> None:
+        """Show the record as it is now. Where publishing has failed once, only the `last` state is tried again."""
         clean = self.clean
         self._progress.update(clean)
-        failure = self._publisher.publish(clean, urgent=urgent) if self._publisher else None
-        if failure:
-            self._publisher = None
+        if self._publisher is None or (self._unpublished and not last):
+            return
+        failure = self._publisher.publish(clean, urgent=urgent)
+        if failure and not self._unpublished:
             self.warn(f"the comment is not kept up any more: {failure}")
+        self._unpublished = bool(failure)
 
     def step(self, name: str, state: StepState, detail: str = "", **fields: object) -> None:
         """Move one line of the checklist, and change other fields at the same time."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from coordinator.report.progress import Progress
     from coordinator.sandbox.protocol import Sandbox
     from coordinator.settings import Settings
+    from coordinator.workspace.git import Git
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Parts:
     """Private to this run, gone afterwards."""
     kept: Path
     """Folder for what outlives the run: transcript, report page, and work that could not be pushed."""
+    git: Git
+    """With the operator's PATH, proxies and certificates."""
     progress: Progress
     redact: Callable[[str], str]
     now: Callable[[], datetime]

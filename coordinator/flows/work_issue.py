@@ -102,7 +102,7 @@ class _IssueRun:
             folder=folder,
             sandbox=self._parts.agent_sandbox,
             base_branch=settings.base_branch,
-            options=WorkspaceOptions(protected_paths=settings.configuration.protected_paths),
+            options=WorkspaceOptions(git=self._parts.git, protected_paths=settings.configuration.protected_paths),
         )
 
     def _plan(self, workspace: Workspace) -> Plan:
@@ -222,7 +222,7 @@ class _IssueRun:
     def _finish(self, outcome: Outcome, reason: str, code: ExitCode | None = None) -> None:
         code = outcome.exit_code if code is None else code
         self.journal.record(outcome=outcome, reason=reason, exit_code=int(code), activity=None)
-        self.journal.show()
+        self.journal.show(last=True)
 
 
 def _open_journal(parts: Parts, issue: Issue, verified: str, event: str) -> Journal:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from coordinator.errors import Unreachable
 from coordinator.sandbox import reach
@@ -123,7 +123,7 @@ class ConfinedSandbox:
     def reach(self, required: Mapping[Path, reach.Use], optional: Sequence[Path] = ()) -> frozenset[Path]:
         """Do the same for several paths; gives those of the optional ones that can be read."""
         with self._reaching:
-            wanted = {**self._required, **required}
+            wanted = {path: use for path, use in self._required.items() if path.exists()} | dict(required)
             plan = reach.plan(wanted, optional, self.probe, self.means.side)
             self._required, self._covers = wanted, plan.covers
         return plan.readable
@@ -142,7 +142,7 @@ class ConfinedSandbox:
                     raise reach.NoView from refused
                 self._do_without(refused)
             else:
-                return _ANSWERS.validate_json(ended.stdout)
+                return _answers(ended)
 
     def give(self, folder: Path) -> None:
         """Hand an existing folder with all its content over to the confined side, so that commands may write there.
@@ -228,6 +228,16 @@ class ConfinedSandbox:
                 f"this machine cannot confine commands: {refused}",
                 mend="See what `coordinator doctor` says of this runner",
             ) from refused
+
+
+def _answers(ended: Ended) -> list[bool]:
+    try:
+        return _ANSWERS.validate_json(ended.stdout)
+    except ValidationError as error:
+        raise Unreachable(
+            "the launcher of confined commands was ended before it could answer",
+            mend="Run again when the machine has room",
+        ) from error
 
 
 def _checked(ended: Ended) -> Ended:

@@ -121,7 +121,12 @@ class Shell:
 
     def finish(self, process: subprocess.Popen[str], *, seconds: float = 60) -> Ended:
         """Wait for a process of `start`."""
-        out, err = process.communicate(timeout=seconds)
+        try:
+            out, err = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise
         return Ended(process.returncode, out, err)
 
 

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -81,6 +83,7 @@ def open_for_a_reader(pipe: Path) -> Iterator[None]:
         return bool(writers)
 
     wait_until(has_reader)
+    time.sleep(0.5)  # until it waits for data: a signal just before that is seen only when the data comes
     yield
     os.close(writers[0])
 
@@ -100,10 +103,19 @@ def test_gates_that_are_told_to_end_leave_nothing_behind(shell: Shell, tmp_path:
     only_test = "gates:\n  build: {enabled: false}\n  lint: {enabled: false}\n  coverage: {enabled: false}\n"
     test = f"import os\n\n\ndef test_slow():\n    os.execvp('sleep', {NAP.split()!r})\n"
     folder = make_repository(tmp_path / "toy", {".coordinator.yml": only_test, "test_toy.py": test})
-    process = shell.start("gate", folder, "--format", "json")
-    wait_until(napping)
-    process.send_signal(signal.SIGTERM)
-    ended = shell.finish(process, seconds=10)
+
+    def end() -> None:
+        wait_until(napping)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    ender = threading.Thread(target=end)
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        ender.start()
+        ended = shell.run("gate", folder, "--format", "json")
+    finally:
+        ender.join()
+        signal.signal(signal.SIGTERM, before)
     assert (ended.code, ended.document["exit_code"]) == (4, 4)
     assert "cancelled" in ended.complaint()
     assert not napping()

@@ -9,13 +9,15 @@ from tests.support import git
 
 
 def test_the_demo_is_rejected_once_then_accepted(shell: Shell, tmp_path: Path) -> None:
-    """Whatever a job, a server or a shell have set does not matter to it."""
+    """As a process, as a stranger starts it. Whatever a job, a server or a shell have set does not matter to it."""
+    before = git(PROJECT, "status", "--porcelain", "coordinator/demo")
     shell.unset("ANTHROPIC_API_KEY")
     hostile = dict.fromkeys(("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "RUNNER_TEMP", "VIRTUAL_ENV"), "/nonexistent/x")
     shell.set(**hostile, GITHUB_ACTIONS="true", INPUT_AGENT="opus", INPUT_DRY_RUN="true", GITHUB_RUN_ID="x")
     shell.set(GLM_BASE_URL="http://127.0.0.1:9", MINIMAX_BASE_URL="http://127.0.0.1:9")
-    ended = shell.run("demo", "--dir", tmp_path / "demo", "--format", "json")
+    ended = shell.finish(shell.start("demo", "--dir", tmp_path / "demo", "--format", "json"))
     assert ended.code == 0, ended.err
+    assert git(PROJECT, "status", "--porcelain", "coordinator/demo") == before, "the sample itself is not touched"
     check_report(ended)
     document, repository = ended.document, tmp_path / "demo" / "slugs"
     assert document["outcome"] == "completed"
@@ -41,9 +43,7 @@ def test_the_demo_is_rejected_once_then_accepted(shell: Shell, tmp_path: Path) -
 
 
 def test_the_text_says_what_is_scripted_and_where_to_look(shell: Shell, tmp_path: Path) -> None:
-    """As a process, which is how a stranger starts it; nothing is left in the checkout that the command comes from."""
-    before = git(PROJECT, "status", "--porcelain", "coordinator/demo")
-    ended = shell.finish(shell.start("demo", "--dir", tmp_path / "demo"))
+    ended = shell.run("demo", "--dir", tmp_path / "demo")
     assert ended.code == 0, ended.err
     assert "scripted model, served over HTTP on loopback; everything else is real" in ended.err
     repository = tmp_path / "demo" / "slugs"
@@ -56,7 +56,6 @@ def test_the_text_says_what_is_scripted_and_where_to_look(shell: Shell, tmp_path
     ):
         assert part in ended.out
     assert "FAILED test" in ended.err
-    assert git(PROJECT, "status", "--porcelain", "coordinator/demo") == before
 
 
 def test_a_folder_that_is_not_empty_is_left_alone(shell: Shell, tmp_path: Path) -> None:

@@ -120,6 +120,8 @@ def test_uncommitted_files_are_found_without_running_anything_of_the_repository(
     trap.unlink(missing_ok=True)
     assert uncommitted(repository, head, folder) == ("a.py", "filtered.x", "gone.py", "link", "staged.py")
     assert not trap.exists()
+    (folder / ".git" / "index").write_bytes(b"broken")
+    assert uncommitted(repository, head, folder) == ("a.py", "filtered.x", "gone.py", "link")
     bare = tmp_path / "bare.git"
     git(tmp_path, "clone", "--quiet", "--bare", str(folder), str(bare))
     assert uncommitted(TrustedRepository.discover(bare), head, bare) == ()

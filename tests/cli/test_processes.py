@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from typing import TYPE_CHECKING
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
-    from coordinator.demo.model_server import ModelServer
+    from coordinator.demo.model_script import Reply
 
 
 def interrupted(shell: Shell, project: Project, number: signal.Signals) -> tuple[subprocess.Popen[str], float]:
@@ -86,23 +87,24 @@ def test_a_run_that_is_told_to_end_saves_the_work_and_says_so(shell: Shell, proj
     assert not napping()
 
 
-def test_a_run_that_is_told_to_end_does_not_wait_for_the_model(shell: Shell, project: Project) -> None:
+def test_ctrl_c_does_not_wait_for_the_model(shell: Shell, project: Project) -> None:
     """The SDK takes an exception in the middle of a request for a broken connection: that is not to be tried again."""
-    with the_model(shell, GOOD, say("word " * 2000, "more " * 2000), pace=0.2) as model:
-        process = shell.start("work", project.issue, "--repo", project.folder, "--format", "json")
-        _asked(model, 2)
-        process.send_signal(signal.SIGINT)
-        since = time.monotonic()
-        ended = shell.finish(process)
-        assert time.monotonic() - since < 5
+    since = []
+
+    def interrupt(_body: object) -> Reply:
+        since.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+        return say("word " * 2000, "more " * 2000)
+
+    with the_model(shell, GOOD, interrupt, pace=0.2) as model:
+        ended = shell.run("work", project.issue, "--repo", project.folder, "--format", "json")
+        assert time.monotonic() - since[0] < 5
         assert len(model.requests) == 2
+    check_report(ended)
     assert (ended.code, ended.document["outcome"]) == (4, "failed")
     assert project.show("tool.py") == "ONE = 1\nTWO = 2"
-
-
-def _asked(model: ModelServer, times: int) -> None:
-    wait_until(lambda: len(model.requests) == times)
-    time.sleep(0.3)
+    assert "cancelled" in project.headline()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_no_key_comes_out_anywhere(shell: Shell, project: Project, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +15,9 @@ from coordinator.commands.building import load_settings
 from coordinator.commands.results import show_result
 from coordinator.commands.targets import find_target
 from coordinator.commands.work import work_on
+from coordinator.demo.model_rules import ModelLimits
 from coordinator.demo.model_script import Reply, say
+from coordinator.demo.model_server import ModelServer
 from coordinator.forge.local import LocalForge
 from coordinator.settings import read_environment
 from tests.cli.support import (
@@ -26,6 +30,7 @@ from tests.cli.support import (
     MEND,
     Project,
     Shell,
+    bash,
     check_report,
     make_project,
     persons_own,
@@ -33,7 +38,7 @@ from tests.cli.support import (
     submit,
     the_model,
 )
-from tests.support import commit_files, git, write_files
+from tests.support import API_CANARY, commit_files, git, write_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,11 +79,17 @@ def test_an_issue_file_becomes_a_checked_pull_request(shell: Shell, project: Pro
     assert document["report"] == str(project.kept / "report.html")
 
 
-def test_the_text_says_how_it_ended_and_where_to_look(shell: Shell, project: Project) -> None:
-    with the_model(shell, GOOD, submit()):
-        ended = shell.run("work", project.issue, "--repo", project.folder)
+def test_the_text_says_how_it_ended_and_where_to_look(shell: Shell, tmp_path: Path) -> None:
+    """And what the project says to people who work on it, the agent is told too."""
+    project = make_project(tmp_path, {**FILES, "AGENTS.md": "Count upwards.\n"}, ISSUE.replace("1000", "much"))
+    with the_model(shell, GOOD, submit()) as model:
+        ended = shell.run("work", project.issue, "--repo", project.folder, "--agent", "sonnet")
     assert ended.code == 0
-    for part in ("completed", "#7 Add a second number", "haiku", BRANCH, "/pulls/10001.md", "report.html"):
+    assert model.requests[0].body["model"] == "claude-sonnet-5-5", "the agent that was asked for"
+    assert "Count upwards." in json.dumps(model.requests[0].body["messages"])
+    assert "warning: " in ended.err, "an estimate that is no number is said"
+    assert "much" in ended.err
+    for part in ("completed", "#7 Add a second number", "sonnet", BRANCH, "/pulls/10001.md", "report.html"):
         assert part in ended.out
     assert "turn 1/200" in ended.err
     assert "passed lint" in ended.err
@@ -311,11 +322,52 @@ def test_an_unknown_agent_is_answered_with_the_nearest_name(shell: Shell, projec
     assert model.requests == []
 
 
-def test_a_chosen_agent_works(shell: Shell, project: Project) -> None:
-    with the_model(shell, GOOD, submit()) as model:
-        code, document, _ = work(shell, project, "--agent", "sonnet")
-    assert (code, document["agent"]) == (0, "sonnet")
-    assert model.requests[0].body["model"] == "claude-sonnet-5-5"
+def test_what_does_not_get_into_the_commit_the_agent_is_told(shell: Shell, project: Project) -> None:
+    write = bash("mkdir -p .gitea/workflows; touch .gitea/workflows/x.yml; echo 'import os' >> tool.py")
+    with the_model(shell, write, submit(), MEND, submit()) as model:
+        code, _, _ = work(shell, project)
+    assert code == 0
+    told = json.dumps(model.requests[2].body["messages"][-1])
+    assert "Not taken into the commit" in told
+    assert ".gitea/workflows/x.yml" in told
+    assert git(project.folder, "diff", "--name-only", "main", BRANCH) == "tool.py"
+    assert ".gitea/workflows/x.yml" in project.pulls()[0]
+
+
+def test_a_model_of_ones_own_works_without_a_key(shell: Shell, tmp_path: Path) -> None:
+    """An issue that it waits for and nobody knows is said."""
+    project = make_project(tmp_path)
+    shell.unset("ANTHROPIC_API_KEY")
+    models = {"zai-org/GLM-5.2": ModelLimits(128_000, 32_000)}
+    with ModelServer([GOOD, submit()], models=models, vendor=False) as model:
+        shell.set(GLM_BASE_URL=model.url)
+        code, document, err = work(shell, project)
+    assert code == 0, err
+    assert model.refused == []
+    assert (document["agent"], document["cost_usd"]) == ("glm", 0.0)
+    assert "authorization" not in model.requests[0].headers
+
+
+def test_an_issue_that_waits_for_one_that_is_not_there_is_blocked(shell: Shell, tmp_path: Path) -> None:
+    project = make_project(tmp_path, issue=ISSUE.replace("difficulty", "blocked_by: [9]\ndifficulty"))
+    with the_model(shell) as model:
+        code, document, _ = work(shell, project)
+    assert (code, document["outcome"]) == (1, "blocked")
+    assert "#9" in document["reason"]
+    assert model.requests == []
+
+
+def test_a_key_that_commands_could_read_is_said(shell: Shell, project: Project) -> None:
+    """Somebody has started another program with the key on its command line, which every user can read."""
+    nap = [sys.executable, "-c", "import time; time.sleep(600)", API_CANARY]
+    with the_model(shell, GOOD, submit()), subprocess.Popen(nap) as careless:
+        try:
+            code, _, err = work(shell, project)
+        finally:
+            careless.kill()
+    assert code == 0
+    assert f"a confined command can read a secret in /proc/{careless.pid}/cmdline" in err
+    assert API_CANARY not in err
 
 
 def test_no_key_names_the_variables(shell: Shell, project: Project) -> None:

@@ -141,12 +141,12 @@ class Job:
         self.forge.state.set_labels(self.issue, [1], who)
         self.issue_event("issues.label_updated.added.json", sender=who)
 
-    def issue_event(self, file: str, *, sender: User, issue: int = 1, **more: JsonValue) -> None:
+    def issue_event(self, file: str, *, sender: User, issue: int = 1, **more: object) -> None:
         """Write an event file of a real server, with the repository, issue and sender of the stand-in in it."""
         state = self.forge.state
         event = self.payload(file, sender)
         event["issue"] = {**_part(event, "issue"), **_plain(state.issue_json(state.issues[issue]))}
-        self.event(file.split(".")[0], {**event, **more})
+        self.event(file.partition(".")[0], {**event, **more})
 
     def comment(self, text: str, *, by: User) -> None:
         """Comment on the issue, and write the event."""
@@ -167,8 +167,8 @@ class Job:
             "sender": {**_part(event, "sender"), **_plain(state.user_json(sender))},
         }
 
-    def event(self, name: str, payload: JsonValue | bytes) -> None:
-        """Write the event file as the runner does."""
+    def event(self, name: str, payload: object) -> None:
+        """Write the event file as the runner does: a JSON document, or these bytes."""
         path = self.folder / "event.json"
         path.write_bytes(payload if isinstance(payload, bytes) else json.dumps(payload).encode())
         self.set(GITHUB_EVENT_NAME=name, GITHUB_EVENT_PATH=path)
@@ -176,7 +176,9 @@ class Job:
     def push(self, files: Mapping[str, str], branch: str = "main", message: str = "Change") -> str:
         """Commit to a branch of the repository on the forge, as a person; return the commit."""
         source = self.folder / "source"
-        commit = commit_files(source, files, message) if source.exists() else git(make_repository(source, files), *_HEAD)
+        if not source.exists():
+            make_repository(source, {})
+        commit = commit_files(source, files, message)
         git(source, "push", "--quiet", "--force", str(self.forge.bare_repository), f"HEAD:refs/heads/{branch}")
         return commit
 
@@ -232,9 +234,6 @@ class Job:
         """How the run stands, by the one comment."""
         (comment,) = self.comments
         return next(line for line in comment.splitlines() if line.startswith("### ")).removeprefix("### ")
-
-
-_HEAD = ("rev-parse", "HEAD")
 
 
 def _plain(value: Mapping[str, Json]) -> Document:

@@ -275,3 +275,16 @@ def test_a_temporary_folder_that_is_not_there(job: Job) -> None:
     job.set(RUNNER_TEMP=job.folder / "nowhere")
     fails(job, 2, "RUNNER_TEMP", str(job.folder / "nowhere"), "No such file")
     assert not job.writes
+
+
+def test_a_report_page_that_cannot_be_written_does_not_undo_the_work(job: Job) -> None:
+    job.assign()
+    page = job.folder / "temp" / "coordinator-issue-1" / "report.html"
+    page.mkdir(parents=True)
+    with ModelServer([GOOD, submit()], key=API_CANARY) as model:
+        job.use(model)
+        ended = job.run("--format", "json")
+    assert (ended.code, ended.document["report"]) == (0, None)
+    assert f"warning: the report page {page} cannot be written (Is a directory)" in ended.err
+    assert job.outputs()["outcome"] == "completed"
+    assert job.outputs()["report"] == ""

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from coordinator.demo.model_server import ModelServer
-from tests.run.support import Ended, Job
 from tests.support import API_CANARY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.standins.forge_state import User
+    from tests.run.support import Ended, Job
+    from tests.standins.forge_state import Json, User
 
 
 @pytest.fixture
@@ -55,7 +55,9 @@ def test_an_issue_that_a_stranger_opened_assigned_and_labelled(job: Job, model: 
     number = job.forge.add_issue("T", "do it", author=stranger, assignees=(job.forge.bot,), labels=("agent",))
     for file in ("issues.assigned.by-stranger.json", "issues.opened.json", "issues.label_updated.added.json"):
         job.issue_event(file, sender=stranger, issue=number)
-        assert_refused(job, model, says="@stranger may not start runs", mend="Someone with write access has to start the run")
+        assert_refused(
+            job, model, says="@stranger may not start runs", mend="Someone with write access has to start the run"
+        )
 
 
 @pytest.mark.parametrize("own_words", ["assigned", "label"])
@@ -71,7 +73,7 @@ def test_a_maintainers_later_click_does_not_clear_it(
         return
     bug = job.forge.add_label("bug")
     job.forge.state.set_labels(issue, [1, bug], job.maintainer)
-    changes = {"added_labels": [{"id": bug, "name": "bug"}], "removed_labels": None}
+    changes: dict[str, Json] = {"added_labels": [{"id": bug, "name": "bug"}], "removed_labels": None}
     job.issue_event("issues.label_updated.added.json", sender=job.maintainer, issue=number, changes=changes)
     ended = job.run()
     assert (ended.code, job.outputs()["outcome"]) == (0, "skipped")

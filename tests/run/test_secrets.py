@@ -40,7 +40,8 @@ def told_to_people(job: Job) -> bytes:
     return "\n".join(texts).encode()
 
 
-def test_the_canaries_are_nowhere(job: Job, model: ModelServer) -> None:
+@pytest.mark.usefixtures("model")
+def test_the_canaries_are_nowhere(job: Job) -> None:
     job.assign()
     ended = job.run("--format", "json")
     assert ended.code == 0, ended.err
@@ -62,7 +63,7 @@ def test_each_secret_goes_to_its_server_only_and_in_one_header(job: Job, model: 
         assert bearer(request) == FORGE_CANARY, request.path
         rest = [request.path, *(value for name, value in request.headers.items() if name != "authorization")]
         assert not found_in("\n".join(rest).encode() + request.body), request.path
-    assert len(model.requests) == 6
+    assert len(model.requests) == 5
     for asked in model.requests:
         assert API_CANARY in {asked.headers.get("x-api-key"), asked.headers.get("authorization", "")[7:]}
         others = [value for name, value in asked.headers.items() if name not in {"x-api-key", "authorization"}]

@@ -12,6 +12,8 @@ from tests.run.support import PAYLOADS, Job
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.standins.forge_state import Json
+
 
 def assert_skipped(job: Job, says: str) -> None:
     """Run, and see that it ended green with these words and wrote nothing but outputs and summary."""
@@ -68,7 +70,7 @@ def _assigned_when_closed(job: Job) -> None:
 def _other_label(job: Job) -> None:
     bug = job.forge.add_label("bug")
     job.forge.state.set_labels(job.issue, [bug], job.maintainer)
-    changes = {"added_labels": [{"id": bug, "name": "bug"}], "removed_labels": None}
+    changes: dict[str, Json] = {"added_labels": [{"id": bug, "name": "bug"}], "removed_labels": None}
     job.issue_event("issues.label_updated.added.json", sender=job.maintainer, changes=changes)
 
 

@@ -80,11 +80,12 @@ def test_all_descendants_are_found_and_can_be_stopped(tmp_path: Path) -> None:
 
 def test_orphans_are_ended_and_own_children_are_not() -> None:
     kernel.become_subreaper()
-    script = "setsid sleep 60 >/dev/null & echo $!; setsid true & exit 0"
-    with subprocess.Popen(["/bin/sleep", "60"]) as own:
+    script = "setsid sleep 20 >/dev/null & echo $!; setsid true & exit 0"
+    with subprocess.Popen(["/bin/sleep", "20"]) as own:
         made = subprocess.run(["/bin/sh", "-c", script], stdout=subprocess.PIPE, check=True)
         orphan = int(made.stdout)
-        assert is_alive(orphan)
+        while os.getsid(orphan) != orphan:
+            time.sleep(0.01)
         assert not end_orphans(seconds=-1)
         assert end_orphans()
         assert not is_alive(orphan)
@@ -98,6 +99,7 @@ def test_orphans_are_ended_and_own_children_are_not() -> None:
         (("/no/such/python",), "cannot start the launcher"),
         ((sys.executable, "-c", "import sys; sys.exit('it is broken')"), "failed: it is broken"),
         ((sys.executable, "-c", "import sys; sys.exit(3)"), "failed: no message"),
+        ((sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"), "ended before it could answer"),
     ],
 )
 def test_a_launcher_that_does_not_work_is_told_when_opening(argv: tuple[str, ...], reason: str) -> None:

@@ -148,7 +148,7 @@ def test_the_interpreter_of_this_process_runs_whatever_its_place(sandbox: Sandbo
 @needs_root
 def test_folders_of_the_search_path_that_are_closed_are_left_out(home: Path) -> None:
     system, tools, missing = Path("/usr/bin"), home / "tools/bin", home / "missing"
-    path = [Path("relative"), missing, home / "private", tools, system, Path("/bin"), system]
+    path = [Path(), missing, home / "private", tools, system, Path("/bin"), system]
     with open_sandbox(visible=[home / "tools"], search_path=path) as sandbox:
         assert sandbox.environment["PATH"] == f"{tools}:/usr/bin:/bin"
         assert sh(sandbox, "tool").stdout == b"tool\n"
@@ -224,9 +224,13 @@ def test_root_of_a_user_namespace_with_one_uid_still_gets_a_sandbox_that_says_so
 
 
 @needs_root
-def test_a_shown_path_that_vanishes_is_told(home: Path, launcher: Launcher) -> None:
-    with open_sandbox(visible=[home / "tools"], launcher=launcher) as sandbox:
+def test_a_shown_path_that_vanishes_is_gone_and_a_covered_folder_is_told(home: Path, launcher: Launcher) -> None:
+    with open_sandbox(visible=[home / "tools", home / "plain"], launcher=launcher) as sandbox:
         (home / "tools").rename(home / "gone")
+        assert can_read(sandbox, home / "tools", home / "plain") == [False, True]
+        sandbox.check_reachable(home / "private")
+        assert can_read(sandbox, home / "tools", home / "private/key") == [False, True]
+        home.rename(home.parent / "moved")
         with pytest.raises(Unreachable, match=r"could not be confined: view: .*No such file"):
             sh(sandbox, "true")
 

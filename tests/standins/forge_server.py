@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -199,6 +199,8 @@ class ForgeServer:
         path = request.path
         if re.match(r"/[^/]+/[^/]+\.git/", path):
             return self._serve_git(request, user)
+        if short := re.match(r"(/[^/]+/[^/]+)(/(info/refs|git-upload-pack|git-receive-pack)\b.*)", path):
+            return self._serve_git(replace(request, path=f"{short[1]}.git{short[2]}"), user)
         if not path.startswith("/api/v1/"):
             return Answer(404, b"Not found\n")
         if not known:

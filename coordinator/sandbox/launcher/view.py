@@ -25,11 +25,23 @@ def build_view(covers: list[Cover]) -> None:
     """
     kernel.unshare(kernel.CLONE_NEWNS)
     kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
-    sources = {bind["path"]: os.open(bind["path"], os.O_PATH) for cover in covers for bind in cover["binds"]}
+    sources = _open_sources(covers)
     for cover in covers:
         _build_cover(cover, sources)
     for source in sources.values():
         os.close(source)
+
+
+def _open_sources(covers: list[Cover]) -> dict[str, int]:
+    """Hold what is to be shown before it is covered. What is gone since the view was planned is not shown."""
+    sources: dict[str, int] = {}
+    for cover in covers:
+        for bind in cover["binds"]:
+            try:
+                sources[bind["path"]] = os.open(bind["path"], os.O_PATH)
+            except FileNotFoundError:
+                continue
+    return sources
 
 
 def _build_cover(cover: Cover, sources: dict[str, int]) -> None:
@@ -38,7 +50,8 @@ def _build_cover(cover: Cover, sources: dict[str, int]) -> None:
         os.makedirs(os.path.dirname(link["path"]), exist_ok=True)
         os.symlink(link["target"], link["path"])
     for bind in cover["binds"]:
-        _show(bind, sources[bind["path"]])
+        if bind["path"] in sources:
+            _show(bind, sources[bind["path"]])
 
 
 def _show(bind: Bind, source: int) -> None:
