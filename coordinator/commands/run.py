@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from coordinator.settings import Settings
 
 NOT_YET = {
-    Flow.RELEASE_ISSUE: "a job that works on the issue sees by itself, at its next turn, that it was taken back",
+    Flow.RELEASE_ISSUE: "close the issue to stop a job that works on it: this version looks for nothing else",
     Flow.UNBLOCK_DEPENDENTS: "dependents are started by hand in this version: assign them again",
     Flow.CHECK_PULL_REQUEST: "pull requests are judged by `coordinator gate` in a job of their own in this version",
     Flow.DRAIN_QUEUE: "give the dispatch an `issue`: this version works on one at a time",

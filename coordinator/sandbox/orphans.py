@@ -1,8 +1,8 @@
 """The second net: what a confined command left behind when its supervisor was killed.
 
 This process adopts the orphans of its supervisors (`kernel.become_subreaper`). They are told from its own children by
-their session: each confined command starts one of its own before it runs, and no process can enter another's session.
-So nothing else in this process may start a child in a new session.
+two marks that no process can take off: a session other than ours, and no-new-privileges. A coordinator that has
+no-new-privileges itself (some containers) has to go by the session alone.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import signal
 import time
 from contextlib import suppress
+from pathlib import Path
 
 from coordinator.sandbox.launcher import tree
 
@@ -42,6 +43,7 @@ def _end_those_found() -> int:
 
 def _is_adopted(pid: int) -> bool:
     try:
-        return os.getsid(pid) != os.getsid(0)
-    except ProcessLookupError:
+        status = Path(f"/proc/{pid}/status").read_bytes()
+        return os.getsid(pid) != os.getsid(0) and b"\nNoNewPrivs:\t0" not in status
+    except OSError:
         return False

@@ -131,9 +131,10 @@ NO_OPTIONS = GitCall()
 def _bounded(size: int) -> list[str]:
     """Return a command that runs the one behind it with a bound on the size of files (POSIX ``ulimit``: blocks of 512).
 
-    The shell sets it before git exists; setting it from here, git might be faster.
+    The shell sets it before git exists; setting it from here, git might be faster. Where it may not be set, a lower one
+    holds already.
     """
-    return ["sh", "-c", 'ulimit -f "$0" && exec "$@"', str(-(-size // 512))]
+    return ["sh", "-c", '{ ulimit -f "$0" || :; } 2>/dev/null; exec "$@"', str(-(-size // 512))]
 
 
 class _Running:

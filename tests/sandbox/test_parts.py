@@ -19,7 +19,7 @@ from coordinator.sandbox.opening import open_sandbox
 from coordinator.sandbox.orders import Failure
 from coordinator.sandbox.orphans import end_orphans
 from coordinator.sandbox.protocol import Command, Limits
-from coordinator.sandbox.running import Ended, Launcher, Running
+from coordinator.sandbox.running import PACKAGE_ROOT, Ended, Launcher, Running
 from tests.sandbox.support import coordinator, is_alive
 
 if TYPE_CHECKING:
@@ -80,17 +80,24 @@ def test_all_descendants_are_found_and_can_be_stopped(tmp_path: Path) -> None:
 
 def test_orphans_are_ended_and_own_children_are_not() -> None:
     kernel.become_subreaper()
-    script = "setsid sleep 20 >/dev/null & echo $!; setsid true & exit 0"
-    with subprocess.Popen(["/bin/sleep", "20"]) as own:
-        made = subprocess.run(["/bin/sh", "-c", script], stdout=subprocess.PIPE, check=True)
+    script = (
+        f"import sys; sys.path.insert(0, {str(PACKAGE_ROOT)!r})\n"
+        "from coordinator.sandbox.kernel import forbid_new_privileges; forbid_new_privileges()\n"
+        "import os; os.execv('/bin/sh', ['sh', '-c', 'setsid sleep 20 >/dev/null & echo $!; setsid true & exit 0'])"
+    )
+    sleep = ["/bin/sleep", "20"]
+    can_tell = b"NoNewPrivs:\t0" in Path("/proc/self/status").read_bytes()
+    with subprocess.Popen(sleep) as own, subprocess.Popen(sleep, start_new_session=can_tell) as apart:
+        made = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True)
         orphan = int(made.stdout)
         while os.getsid(orphan) != orphan:
             time.sleep(0.01)
         assert not end_orphans(seconds=-1)
         assert end_orphans()
         assert not is_alive(orphan)
-        assert own.poll() is None
-        own.kill()
+        for process in (own, apart):
+            assert process.poll() is None
+            process.kill()
 
 
 @pytest.mark.parametrize(
