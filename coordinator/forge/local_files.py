@@ -18,7 +18,7 @@ from coordinator.errors import Misconfigured, Unreachable
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from typing import TypeVar
+    from typing import TextIO, TypeVar
 
     from coordinator.models import Frozen
 
@@ -32,16 +32,29 @@ _PAGE = re.compile(r"\A---\n(?P<front>.*?)^---\n\n(?P<body>.*)\Z", re.DOTALL | r
 
 @contextmanager
 def locked(path: Path, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
-    """Hold an exclusive lock on a file; raise `Unreachable` when another process does not let go of it."""
+    """Hold an exclusive lock on a file.
+
+    Raises `Unreachable` when another process does not let go of it, and `Misconfigured` when we may not write there.
+    """
     end = time.monotonic() + seconds
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
+    with _opened(path) as file:
         while not _try_lock(file.fileno()):
             if time.monotonic() >= end:
                 what = f"another process has held {path} for {seconds:g} s"
                 raise Unreachable(what, mend="Wait for the other coordinator to end, then run again")
             time.sleep(0.02)
         yield
+
+
+def _opened(path: Path) -> TextIO:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a")
+    except OSError as error:
+        raise Misconfigured(
+            f"{path} cannot be written to ({error.strerror})",
+            mend="Run as the user whom the repository belongs to, or let this user write there",
+        ) from None
 
 
 def _try_lock(descriptor: int) -> bool:
