@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from coordinator.demo.model_script import Reply
-    from coordinator.forge.models import CommitStatus, Issue, PullRequest
+    from coordinator.forge.models import Comment, CommitStatus, Issue, PullRequest
     from coordinator.report.redaction import CleanReport
 
 PAGE = "https://gitea.example/acme/app/compare"
@@ -34,7 +34,7 @@ class PoorForge(LocalForge):
 
     pulls: Exception | None = None
     rest: Exception | None = None
-    """What is raised for statuses, and for every look at the issue or its comments."""
+    """What is raised for every look at the issue or its comments, and for statuses: from then on all is well again."""
 
     def create_pull_request(self, *, head: str, base: str, title: str, body: str, draft: bool) -> PullRequest:
         if self.pulls is not None:
@@ -42,9 +42,15 @@ class PoorForge(LocalForge):
         return super().create_pull_request(head=head, base=base, title=title, body=body, draft=draft)
 
     def set_statuses(self, commit: str, statuses: Sequence[CommitStatus]) -> None:
+        error, self.rest = self.rest, None
+        if error is not None:
+            raise error
+        super().set_statuses(commit, statuses)
+
+    def update_comment(self, comment_id: int, body: str) -> Comment:
         if self.rest is not None:
             raise self.rest
-        super().set_statuses(commit, statuses)
+        return super().update_comment(comment_id, body)
 
     def issue(self, number: int) -> Issue:
         if self.rest is not None:
@@ -99,7 +105,9 @@ def test_statuses_comment_and_looks_at_the_issue_are_best_effort(shell: Shell, p
     report = run(shell, project, forge, GOOD, lose_it)
     assert report.code == 0
     assert any("statuses could not be set: The forge is tired" in note for note in report.notes)
+    assert any("comment is not kept up any more: The forge is tired" in note for note in report.notes)
     assert report.pull_request is not None
+    assert project.headline().startswith("✅ Done"), "the last state is written as soon as the forge takes it"
 
 
 def test_where_environments_are_kept(tmp_path: Path, shell: Shell) -> None:

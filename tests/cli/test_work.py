@@ -256,12 +256,12 @@ def test_the_checkout_of_the_person_stays_exactly_as_it_is(shell: Shell, project
     assert document["branch"] == BRANCH
 
 
-def test_a_work_branch_that_the_person_has_checked_out_is_left_alone(shell: Shell, project: Project) -> None:
+@pytest.mark.parametrize("base", ["", "base_branch: main\n"])
+def test_a_work_branch_that_the_person_has_checked_out_is_left_alone(shell: Shell, tmp_path: Path, base: str) -> None:
+    project = make_project(tmp_path, {**FILES, ".coordinator.yml": base + LINT_ONLY})
     git(project.folder, "switch", "--quiet", "--create", BRANCH)
     mine = commit_files(project.folder, {"mine.py": "z = 1\n"})
-    before = persons_own(project), project.branch()
     with the_model(shell, GOOD, submit()) as model:
-        git(project.folder, "config", "unrelated.key", "1")
         before = persons_own(project), project.branch()
         code, document, _ = work(shell, project)
     assert (code, document["outcome"]) == (2, "failed")
@@ -360,7 +360,7 @@ def test_an_issue_that_waits_for_one_that_is_not_there_is_blocked(shell: Shell, 
 def test_a_key_that_commands_could_read_is_said(shell: Shell, project: Project) -> None:
     """Somebody has started another program with the key on its command line, which every user can read."""
     nap = [sys.executable, "-c", "import time; time.sleep(600)", API_CANARY]
-    with the_model(shell, GOOD, submit()), subprocess.Popen(nap) as careless:
+    with the_model(shell, GOOD, submit()), subprocess.Popen(nap, env={}) as careless:
         try:
             code, _, err = work(shell, project)
         finally:
