@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sys
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from coordinator.agent.model import Patience
-    from coordinator.environment import Environment
+    from coordinator.environment import Environment, LogLevel
     from coordinator.forge.protocol import Forge
     from coordinator.report.progress import Progress
     from coordinator.sandbox.confined import ConfinedSandbox
@@ -152,6 +153,32 @@ class Confinement:
         )
 
 
+class _ProgressHandler(logging.Handler):
+    """Brings what modules log to where the run is followed, redacted and in step with the display."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self._progress = progress
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show one record."""
+        self._progress.say(f"{record.levelname.lower()}: {record.getMessage()}")
+
+
+@contextmanager
+def _logging_to(progress: Progress, level: LogLevel) -> Iterator[None]:
+    """Show the log of this package only: the HTTP libraries log headers, in which a server may echo a token."""
+    log, handler = logging.getLogger("coordinator"), _ProgressHandler(progress)
+    before = log.level
+    log.setLevel(level.value.upper())
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
+
+
 def _git(environ: Mapping[str, str]) -> Git:
     network = {name: environ[name] for name in NETWORK_VARIABLES & environ.keys()}
     return Git(path=environ.get("PATH", DEFAULT_PATH), network=network)
@@ -186,6 +213,7 @@ def assemble(
             gate_sandbox.stop_all()
 
         stack.enter_context(ending_on_signals(stop))
+        stack.enter_context(_logging_to(progress, settings.log_level))
         outlives = kept(folder)
         _make_folder(outlives, "the record of the run", "Make it writable for the user who runs the coordinator")
         yield Parts(

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 CANCELLED = "The run was cancelled. Start it again to go on."
 
+FAULT = "A fault of the coordinator itself broke the run off; the log names the place. Please report it."
+
 _ENDINGS: dict[Ending, tuple[Outcome, ExitCode]] = {
     Ending.ACCEPTED: (Outcome.COMPLETED, ExitCode.DONE),
     Ending.REJECTED: (Outcome.REJECTED, ExitCode.NOT_ACCEPTED),
@@ -45,7 +47,7 @@ def work_issue(parts: Parts, issue: Issue, *, verified: str, event: str = "") ->
     """Work on one issue and return the record of how it ended, free of secrets.
 
     `verified` says who started it and why that is allowed, `event` what they did. Expected failures end in the record,
-    with the work that is there pushed; only a fault of the coordinator itself is raised.
+    with the work that is there pushed; a fault of the coordinator itself is raised, after the same.
     """
     run = _IssueRun(parts, issue, verified, event)
     try:
@@ -54,6 +56,9 @@ def work_issue(parts: Parts, issue: Issue, *, verified: str, event: str = "") ->
         run.break_off(Outcome.REFUSED if isinstance(error, Refused) else Outcome.FAILED, str(error), error.exit_code)
     except Terminated:
         run.break_off(Outcome.FAILED, CANCELLED, ExitCode.RETRYABLE)
+    except Exception:
+        run.break_off(Outcome.FAILED, FAULT, ExitCode.RETRYABLE)
+        raise
     return run.journal.clean
 
 

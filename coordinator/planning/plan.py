@@ -52,7 +52,7 @@ def make_plan(
     survey = Survey(issue.title, issue.body, files, read)
     metadata, estimate = _complete(issue, said, survey, blockers, model if may_start else None)
     assignment = assign(metadata, estimate, profiles, requested=requested_agent, unavailable=unavailable)
-    held = blockers.reason if issue.state == "open" else "the issue is closed"
+    held = blockers.reason if issue.state == "open" else "the issue is closed: reopen it to have it worked on"
     return Plan(
         number=issue.number,
         title=issue.title,

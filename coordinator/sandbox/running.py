@@ -90,7 +90,7 @@ class Running:
         self._clean = True
 
     def _start(self, launcher: Launcher) -> subprocess.Popen[bytes]:
-        """Start the supervisor in a group of its own, out of reach of a terminal's Ctrl-C, but in our session: see `orphans`."""
+        """Start the supervisor in a group of its own, where no Ctrl-C reaches it, but in our session: see `orphans`."""
         files = (self._stdin, self._stdout, self._stderr)
         return subprocess.Popen(
             launcher.argv,

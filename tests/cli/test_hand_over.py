@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from coordinator.commands.building import cache_folder, load_settings
 from coordinator.commands.targets import Target
 from coordinator.commands.work import work_on
@@ -115,3 +117,18 @@ def test_where_environments_are_kept(tmp_path: Path, shell: Shell) -> None:
     assert cache_folder(given) == tmp_path / "coordinator-environments"
     home = Path(shell.variables["HOME"]) / ".cache" / "coordinator" / "environments"
     assert cache_folder(read_environment({})) == (home if os.geteuid() else Path("/var/cache/coordinator"))
+
+
+def test_a_fault_of_our_own_is_raised_but_loses_no_work(shell: Shell, project: Project) -> None:
+    forge = PoorForge.of(project.folder)
+
+    def break_it(_body: object) -> Reply:
+        forge.rest = RuntimeError("a bug")
+        return submit()
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        run(shell, project, forge, GOOD, break_it)
+    assert "TWO" in project.show("tool.py")
+    (pull,) = project.pulls()
+    assert "draft: true" in pull
+    assert "A fault of the coordinator itself" in pull

@@ -157,7 +157,9 @@ def test_a_model_that_cannot_be_reached_is_worth_another_run(
     assert "127.0.0.1:9" in report.reason
     assert "profile haiku" in report.reason
     assert "run again" in report.reason
-    assert json.loads(capsys.readouterr().out)["exit_code"] == 4
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["exit_code"] == 4
+    assert "\nwarning: model claude-haiku-5-5 at 127.0.0.1:9: " in printed.err, "each try is a line of the log"
     assert project.pulls() == []
     assert "⛔ Not done" in project.headline()
 

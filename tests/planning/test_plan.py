@@ -121,7 +121,7 @@ def test_a_waiting_issue_is_not_ready_and_asks_no_model() -> None:
 def test_a_closed_issue_is_not_ready() -> None:
     made = plan(make_issue("main.py").model_copy(update={"state": "closed"}))
     assert not made.ready
-    assert made.reason.startswith("the issue is closed; then ")
+    assert made.reason.startswith("the issue is closed: reopen it to have it worked on; then ")
 
 
 def test_an_issue_too_big_for_all_has_no_agent() -> None:

@@ -57,24 +57,33 @@ def test_children_are_found_newest_first_with_odd_names_and_dead_ones(tmp_path: 
         first.stdin.close()
 
 
-def _state(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+def reaches(pid: int, state: str) -> bool:
+    """Wait until the kernel shows a process in this state."""
+    deadline = time.monotonic() + 2
+    while time.monotonic() < deadline:
+        if Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == state:
+            return True
+        time.sleep(0.01)
+    return False
 
 
 def test_all_descendants_are_found_and_can_be_stopped(tmp_path: Path) -> None:
     script = f"(sleep 60 & echo $! > {tmp_path}/b; mv {tmp_path}/b {tmp_path}/a; wait) & wait"
     with subprocess.Popen(["/bin/sh", "-c", script], process_group=0) as top:
-        while not (tmp_path / "a").exists():
-            time.sleep(0.01)
-        lowest = int((tmp_path / "a").read_text(encoding="utf-8"))
-        assert lowest in tree.descendants(top.pid)
-        assert lowest in tree.descendants(os.getpid())
-        assert len(tree.descendants(top.pid)) == 2
-        tree._stop(lowest, family=set())
-        assert _state(lowest) == "S"
-        tree.freeze(top.pid)
-        assert _state(lowest) == "T"
-        os.killpg(top.pid, signal.SIGKILL)
+        try:
+            while not (tmp_path / "a").exists():
+                time.sleep(0.01)
+            lowest = int((tmp_path / "a").read_text(encoding="utf-8"))
+            assert reaches(lowest, "S")
+            assert lowest in tree.descendants(os.getpid())
+            assert len(tree.descendants(top.pid)) == 2
+            tree._stop(lowest, family=set())
+            time.sleep(0.05)
+            assert reaches(lowest, "S")
+            tree.freeze(top.pid)
+            assert reaches(lowest, "T")
+        finally:
+            os.killpg(top.pid, signal.SIGKILL)
     tree._stop(top.pid, family={os.getpid()})
 
 
@@ -88,16 +97,19 @@ def test_orphans_are_ended_and_own_children_are_not() -> None:
     sleep = ["/bin/sleep", "20"]
     can_tell = b"NoNewPrivs:\t0" in Path("/proc/self/status").read_bytes()
     with subprocess.Popen(sleep) as own, subprocess.Popen(sleep, start_new_session=can_tell) as apart:
-        made = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True)
-        orphan = int(made.stdout)
-        while os.getsid(orphan) != orphan:
-            time.sleep(0.01)
-        assert not end_orphans(seconds=-1)
-        assert end_orphans()
-        assert not is_alive(orphan)
-        for process in (own, apart):
-            assert process.poll() is None
-            process.kill()
+        try:
+            made = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True)
+            orphan = int(made.stdout)
+            while os.getsid(orphan) != orphan:
+                time.sleep(0.01)
+            assert not end_orphans(seconds=-1)
+            assert end_orphans()
+            assert not is_alive(orphan)
+            assert own.poll() is None
+            assert apart.poll() is None
+        finally:
+            own.kill()
+            apart.kill()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import os
 import pwd
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -15,8 +16,17 @@ from coordinator.sandbox.opening import open_sandbox
 from coordinator.sandbox.uid import UIDS, lease_uid, lock_folders
 from tests.sandbox.support import IS_ROOT, REPOSITORY, sh
 
-if TYPE_CHECKING:
-    from pathlib import Path
+
+def held_locks() -> set[str]:
+    """Give the uids whose locks this process holds; other coordinators may hold others meanwhile."""
+    folders = {str(folder) for folder in lock_folders()}
+    found = set()
+    for entry in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            target = entry.readlink()
+            if str(target.parent) in folders:
+                found.add(target.name)
+    return found
 
 
 def test_two_leases_are_two_uids_and_a_released_one_is_free_again(tmp_path: Path) -> None:
@@ -75,20 +85,21 @@ def test_two_sandboxes_cannot_touch_each_other() -> None:
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root has uids to give")
 def test_closing_removes_the_folder_and_gives_the_uid_back() -> None:
+    before = held_locks()
     with open_sandbox() as sandbox:
-        root, uid = sandbox.root, sandbox.means.uid
+        root = sandbox.root
+        assert held_locks() == {*before, str(sandbox.means.uid)}
         assert sh(sandbox, "mkdir -p $HOME/a/b && chmod 0 $HOME/a").ok
         assert os.stat(root).st_mode & 0o777 == 0o711  # noqa: PTH116
     assert not root.exists()
-    with open_sandbox() as again:
-        assert again.means.uid == uid
+    assert held_locks() == before
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root has uids to give")
 def test_a_place_that_cannot_hold_the_sandbox_loses_no_uid(tmp_path: Path) -> None:
-    with open_sandbox() as sandbox:
-        uid = sandbox.means.uid
+    before = held_locks()
     with pytest.raises(FileNotFoundError):
         open_sandbox(folder=tmp_path / "none")
-    with open_sandbox() as sandbox:
-        assert sandbox.means.uid == uid
+    with pytest.raises(Misconfigured):
+        open_sandbox(visible=[tmp_path / "none"])
+    assert held_locks() == before
