@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from coordinator.gates.files import files_below, read_below, take_back, write_below
 from coordinator.gates.packages import Sources, find_sources
 from coordinator.gates.rules import use_base_rules
+from coordinator.sandbox.removal import remove_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -109,9 +110,6 @@ def reachable_folder(sandbox: Sandbox, prefix: str) -> Path:
 
 
 def remove_folder(folder: Path) -> None:
-    """Delete a folder that confined commands may have written, whatever modes they left; what resists stays."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Delete a folder that confined commands may have written, if it is there."""
     if folder.is_dir():
-        for path in (folder, *(found for found in folder.rglob("*") if found.is_dir() and not found.is_symlink())):
-            path.chmod(0o700)
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)

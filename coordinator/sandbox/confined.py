@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import tempfile
 import threading
@@ -17,6 +16,7 @@ from coordinator.errors import Unreachable
 from coordinator.sandbox import reach
 from coordinator.sandbox.ownership import change_owner
 from coordinator.sandbox.protocol import Command, CommandResult, Limits, Network
+from coordinator.sandbox.removal import remove_tree
 from coordinator.sandbox.running import Ended, Launcher, Running
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ class ConfinedSandbox:
 
     def close(self) -> None:
         """Remove the sandbox's folder and give its uid back. All `run` calls must have returned."""
-        _remove(self.root)
+        remove_tree(self.root)
         if self.means.lease is not None:
             self.means.lease.release()
             self.means = replace(self.means, lease=None)
@@ -276,13 +276,3 @@ def _result(ended: Ended, command: Command) -> CommandResult:
         truncated=ended.report.truncated,
         seconds=ended.seconds,
     )
-
-
-def _remove(root: Path) -> None:
-    """Remove a tree, also when commands of our own uid have closed some of its folders."""
-    for place, folders, _ in os.walk(root):
-        for name in folders:
-            folder = Path(place, name)
-            if not folder.is_symlink():
-                folder.chmod(0o700)
-    shutil.rmtree(root, ignore_errors=True)

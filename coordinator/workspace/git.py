@@ -261,7 +261,7 @@ class Git:
                 stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                start_new_session=True,
+                process_group=0,
             )
         except FileNotFoundError as error:
             raise Misconfigured(

@@ -155,7 +155,7 @@ def test_a_runner_that_shows_the_key_to_commands(job: Job, model: ModelServer) -
         careless.communicate(b"\n")
     assert (ended.code, ended.document["outcome"], job.outputs()["outcome"]) == (3, "refused", "refused")
     assert "confinement" in ended.complaint
-    assert f"/proc/{careless.pid}/cmdline" in ended.complaint
+    assert f"/proc/{careless.pid}/" in ended.complaint
     assert not model.requests
     assert not job.branch()
     assert "❌ Not started" in job.headline()

@@ -111,7 +111,7 @@ def _fork(job: Job) -> None:
         (_assigned_when_closed, "is closed"),
         (_other_label, "labels other than agent changed"),
         (_ours_by_an_earlier_act, "before this event"),
-        (_unassigned, "sees by itself"),
+        (_unassigned, "close the issue to stop a job"),
         (_closed, "dependents are started by hand"),
         (_fork, "from a fork"),
     ],

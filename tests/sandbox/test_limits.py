@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -254,6 +255,7 @@ def test_all_die_with_the_coordinator(tmp_path: Path) -> None:
     with process:
         process.kill()
     assert all_gone(left)
+    shutil.rmtree(Path((tmp_path / "folder").read_text(encoding="utf-8")).parent)  # what a killed one cannot do
 
 
 def test_a_command_dies_with_its_supervisor_whatever_the_coordinator_does(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from coordinator.errors import Misconfigured
+from coordinator.sandbox.opening import open_sandbox
 from coordinator.sandbox.ownership import change_owner
+from coordinator.sandbox.protocol import Command, Limits
 from tests.sandbox.support import IS_ROOT, coordinator, sh
 
 if TYPE_CHECKING:
@@ -86,3 +88,12 @@ except PermissionError as error:
     print(error.filename)
 """
     assert coordinator(script, "setpriv", "--bounding-set", "-dac_override,-dac_read_search") == "closed\n"
+
+
+def test_a_tree_nested_deeper_than_python_can_walk_is_removed_with_the_sandbox() -> None:
+    script = "for number in $(seq 1 2500); do mkdir -m 700 d && cd -P d 2>/dev/null || exit 0; done; chmod 0 ."
+    with open_sandbox() as sandbox:
+        folder = sandbox.make_folder("deep")
+        sandbox.run(Command(("bash", "-c", script), cwd=folder, limits=Limits(60)))
+        root = sandbox.root
+    assert not root.exists()
