@@ -49,11 +49,12 @@ class Progress(Protocol):
 
 
 def open_progress(stream: TextIO, *, syntax: LogSyntax, redact: Callable[[str], str]) -> Progress:
-    """Return a live display for a terminal, and plain lines for everything else."""
-    console = Console(stream, syntax=syntax, redact=redact)
+    """Return a live display for a terminal that can be drawn on, and plain lines for everything else."""
     if syntax is LogSyntax.PLAIN and stream.isatty():
-        return TerminalProgress(stream, redact=redact)
-    return PlainProgress(console)
+        display = TerminalProgress(stream, redact=redact)
+        if display.can_draw:
+            return display
+    return PlainProgress(Console(stream, syntax=syntax, redact=redact))
 
 
 class PlainProgress(AbstractContextManager["PlainProgress"]):
@@ -112,6 +113,11 @@ class TerminalProgress:
         self._redact = redact
         self._console = RichConsole(file=stream, highlight=False, markup=False, emoji=False)
         self._live = Live(console=self._console, auto_refresh=False)
+
+    @property
+    def can_draw(self) -> bool:
+        """Whether the terminal can be drawn on at all (``TERM=dumb`` cannot)."""
+        return not self._console.is_dumb_terminal
 
     def __enter__(self) -> Self:
         """Begin to draw."""

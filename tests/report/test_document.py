@@ -208,7 +208,20 @@ def terminal() -> Iterator[tuple[TextIO, int]]:
     os.close(ours)
 
 
-def test_a_terminal_gets_a_live_display(terminal: tuple[TextIO, int]) -> None:
+def test_a_terminal_that_cannot_be_drawn_on_gets_plain_lines(
+    terminal: tuple[TextIO, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    stream, reading = terminal
+    with open_progress(stream, syntax=LogSyntax.PLAIN, redact=REDACT) as progress:
+        assert isinstance(progress, PlainProgress)
+        progress.update(clean(REPORTS["completed"]))
+    stream.flush()
+    assert "Event verified" in os.read(reading, 100_000).decode()
+
+
+def test_a_terminal_gets_a_live_display(terminal: tuple[TextIO, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     stream, reading = terminal
     attack = REPORTS["working"].model_copy(
         update={"steps": (*steps(3, "Implement"), Step(name="x", detail="\x1b]0;t\x07y"))}

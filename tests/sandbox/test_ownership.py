@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from coordinator.errors import Misconfigured
+from coordinator.sandbox.environment import interpreter_paths
 from coordinator.sandbox.opening import open_sandbox
 from coordinator.sandbox.ownership import change_owner
 from coordinator.sandbox.protocol import Command, Limits
@@ -91,9 +93,9 @@ except PermissionError as error:
 
 
 def test_a_tree_nested_deeper_than_python_can_walk_is_removed_with_the_sandbox() -> None:
-    script = "for number in $(seq 1 2500); do mkdir -m 700 d && cd -P d 2>/dev/null || exit 0; done; chmod 0 ."
-    with open_sandbox() as sandbox:
+    script = "import os\nfor _ in range(2500):\n    os.mkdir('d')\n    os.chdir('d')\nos.chmod('.', 0)"
+    with open_sandbox(visible=interpreter_paths()) as sandbox:
         folder = sandbox.make_folder("deep")
-        sandbox.run(Command(("bash", "-c", script), cwd=folder, limits=Limits(60)))
+        assert sandbox.run(Command((sys.executable, "-I", "-c", script), cwd=folder, limits=Limits(60))).ok
         root = sandbox.root
     assert not root.exists()
