@@ -17,6 +17,7 @@ from coordinator.events.read import read_event
 from coordinator.events.relay import open_relayed
 from coordinator.events.trigger import Command, Flow, decide, is_relayed
 from coordinator.events.verify import Verified, verify
+from coordinator.flows.answered import answer_to
 from coordinator.flows.work_issue import work_issue
 from coordinator.report.models import Outcome, RunReport
 from coordinator.report.redaction import Redactor, clean_report
@@ -39,6 +40,11 @@ NOT_YET = {
     Flow.DRAIN_QUEUE: "give the dispatch an `issue`: this version works on one at a time",
 }
 """Why a flow is not run, in the words of its log line."""
+
+ANSWERED = (
+    "another run has answered this request already; to have it worked on again, take the assignment or label away and "
+    "put it back. See"
+)
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -120,6 +126,10 @@ def _handle(event: Event, settings: Settings, forge: Forge) -> CleanReport:
         return _without_work(environment, Outcome.SKIPPED, verified.reason)
     if verified.issue is None or not _starts_work(verified):
         return _without_work(environment, Outcome.SKIPPED, _why_not(verified))
+    if event.kind is EventKind.ISSUES and environment.run_attempt == 1:
+        answer = answer_to(verified.issue, forge, **trigger)
+        if answer is not None:
+            return _without_work(environment, Outcome.SKIPPED, f"{ANSWERED} {answer.html_url}".strip())
     return _work(verified, verified.issue, event, settings, forge)
 
 

@@ -136,6 +136,35 @@ def test_an_issue_that_was_opened_already_assigned(job: Job) -> None:
     assert_done(job)
 
 
+def test_one_click_that_starts_several_runs_is_worked_on_once(job: Job) -> None:
+    job.assign()
+    assigned = json.loads((job.folder / "event.json").read_bytes())
+    with model(GOOD, submit()) as served:
+        job.use(served)
+        assert job.run().code == 0
+        for action in ("opened", "assigned"):
+            job.event("issues", {**assigned, "action": action})
+            ended = job.run("--format", "json")
+            assert (ended.code, ended.document["outcome"]) == (0, "skipped")
+            assert "answered this request already" in str(ended.document["reason"])
+    assert_done(job)
+
+
+def test_a_new_request_is_worked_on_again(job: Job) -> None:
+    job.assign()
+    with model(GOOD, submit(), bash("printf 'THREE = 3\\n' >> tool.py"), submit("Add THREE")) as served:
+        job.use(served)
+        assert job.run().code == 0
+        first = job.branch()
+        job.forge.state.set_assignees(job.issue, [], job.maintainer)
+        for comment in job.issue.comments:
+            comment["updated_at"] = "2026-01-01T00:00:00Z"  # the stand-in counts in seconds, as Gitea does
+        job.assign()
+        ended = job.run()
+    assert ended.code == 0, ended.err
+    assert job.branch() != first
+
+
 def test_a_dispatch_by_number_needs_neither_label_nor_assignee(job: Job) -> None:
     job.dispatch(issue="1")
     with model(GOOD, submit()) as served:
