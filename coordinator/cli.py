@@ -67,7 +67,7 @@ def _bug(error: Exception) -> Unreachable:
         place = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}, at {place}"
     return Unreachable(
         f"internal error: {type(error).__name__} in {place}",
-        mend="this is a fault of the coordinator: please report this line",
+        mend="This is a fault of the coordinator: please report this line",
     )
 
 

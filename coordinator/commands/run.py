@@ -149,7 +149,8 @@ def _work(verified: Verified, issue: Issue, event: Event, settings: Settings, fo
     environment = settings.environment
     if verified.command is Command.PLAN:
         settings = settings.model_copy(update={"dry_run": True})
-    kept = (environment.temp_folder or Path(tempfile.gettempdir())) / f"coordinator-issue-{issue.number}"
+    parent = environment.temp_folder or Path(tempfile.mkdtemp(prefix="coordinator-kept-"))
+    kept = parent / f"coordinator-issue-{issue.number}"
     what = f"{event.kind.value} {event.action}".strip()
     with (
         open_display(environment) as progress,

@@ -106,7 +106,7 @@ class AgentStep:
         ]
         if self.workspace.resumed:
             facts.append("the checkout holds the work of an earlier run on this issue; go on from there")
-        return task_message(
+        message = task_message(
             Task(
                 number=self.issue.number,
                 title=self.issue.title,
@@ -118,6 +118,7 @@ class AgentStep:
                 instructions=_instructions(self.workspace),
             )
         )
+        return self.parts.redact(message)  # a person may have pasted a key into the issue
 
 
 class _Watch:

@@ -4,18 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from coordinator.errors import CoordinatorError
+from coordinator.errors import CoordinatorError, Refused
 from coordinator.flows.journal import PULL_REQUEST
 from coordinator.forge.protocol import PullRequestForbidden
 from coordinator.report.models import PullRequestReport, StepState
 from coordinator.report.pull_request import pull_request_body, pull_request_title
 from coordinator.report.statuses import verdict_statuses
+from coordinator.workspace.paths import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from coordinator.flows.journal import Journal
     from coordinator.flows.parts import Parts
     from coordinator.workspace.protocol import Candidate
     from coordinator.workspace.workspace import Workspace
+
+
+def refuse_secrets(workspace: Workspace, candidate: Candidate, secrets: Sequence[str]) -> None:
+    """Raise `Refused` when a changed file holds a secret of this run: nobody may read it on the forge."""
+    wanted = [secret.encode() for secret in secrets]
+    for path in workspace.repository.changed_files(candidate.base, candidate.commit):
+        content = workspace.repository.read_file(candidate.commit, path) or b""
+        if any(secret in content for secret in wanted):
+            raise Refused(
+                f"The work was refused: {shown(path)} holds one of the secrets of this run",
+                mend="Find out how the agent came by it (does the issue name it?), and replace the secret",
+            )
 
 
 def push_work(workspace: Workspace, candidate: Candidate, journal: Journal) -> None:

@@ -12,6 +12,8 @@ from coordinator.forge.protocol import Missing
 from coordinator.planning.classify import ModelClassifier
 from coordinator.planning.endpoints import make_endpoint, unavailable_agents
 from coordinator.planning.plan import make_plan
+from coordinator.planning.profiles import get_agent_profile
+from coordinator.report.redaction import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +35,7 @@ class Classifier:
 
     def __init__(self, profile: AgentProfile, settings: Settings) -> None:
         self._endpoint = make_endpoint(profile, settings.environment)
+        self._redact = Redactor(settings.environment.all_secrets())
         limits = settings.configuration.budget.run
         self.budget = Budget(
             dollars=limits.dollars,
@@ -47,7 +50,7 @@ class Classifier:
         from coordinator.agent.model import ModelClient  # noqa: PLC0415  (the SDK costs a second; a stated issue needs none)
 
         with ModelClient(self._endpoint, deadline=self.budget.deadline, charge=self.budget.charge) as client:
-            return ModelClassifier(client.structured).classify(title, body)
+            return ModelClassifier(client.structured).classify(self._redact(title), self._redact(body))
 
 
 class PlannedIssue:
@@ -70,6 +73,8 @@ def plan_issue(
     requested_agent: str | None,
 ) -> PlannedIssue:
     """Plan the issue against the files of a commit. Raises `Misconfigured` when no agent can be called at all."""
+    if requested_agent is not None:
+        get_agent_profile(requested_agent, profiles)  # before a model is asked anything
     unavailable = unavailable_agents(profiles, settings.environment)
     classifier = None
     if PLANNING_PROFILE in profiles and PLANNING_PROFILE not in unavailable:

@@ -8,7 +8,7 @@ from coordinator.agent.protocol import Ending
 from coordinator.errors import CoordinatorError, ExitCode, Refused
 from coordinator.flows.agent_step import AgentStep
 from coordinator.flows.comment import IssueComment
-from coordinator.flows.hand_over import hand_over, push_work
+from coordinator.flows.hand_over import hand_over, push_work, refuse_secrets
 from coordinator.flows.journal import IMPLEMENT, PLANNED, READY, VERIFIED, Journal
 from coordinator.flows.plan_issue import plan_issue
 from coordinator.flows.submissions import SubmissionDesk
@@ -215,6 +215,7 @@ class _IssueRun:
         candidate = desk.candidate if judged else desk.take(self.journal.report.summary or "Work in progress")
         if candidate is None or candidate.empty:
             return
+        refuse_secrets(workspace, candidate, self._parts.settings.environment.all_secrets())
         try:
             push_work(workspace, candidate, self.journal)
         except CoordinatorError:

@@ -79,7 +79,11 @@ def test_an_issue_that_holds_a_secret_is_not_passed_on(job: Job) -> None:
     with ModelServer(script, key=API_CANARY) as served:
         job.use(served)
         job.assign()
-        job.run("--format", "json")
+        ended = job.run("--format", "json")
     assert not found_in(told_to_people(job))
+    assert not any(found_in(asked.raw) for asked in served.requests[:1]), "the model is not told either"
+    assert ended.code == 3
+    assert "The work was refused: tool.py holds one of the secrets of this run" in str(ended.document["reason"])
+    assert not found_in(objects_of(job.forge.bare_repository)), "and what the agent wrote is not pushed"
     for name, content in files_below(job.folder / "temp").items():
         assert not found_in(content), name
