@@ -58,7 +58,7 @@ class LocalLab:
         self.me = LOCAL_USER.login
 
     def add_issue(self, title: str, body: str) -> int:
-        file = self._folder / f"issue-{secrets.token_hex(4)}.md"
+        file = self._folder / f"issue-x{secrets.token_hex(4)}.md"
         file.write_text(f"---\ntitle: {title}\n---\n{body}", encoding="utf-8")
         return self.forge.import_issue(file).number
 
