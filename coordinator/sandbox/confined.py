@@ -46,6 +46,8 @@ class Means:
     """None: commands run as the coordinator's own uid."""
     holds_network: bool
     """Whether a command can be kept from the network."""
+    hides_processes: bool
+    """Whether a command can be kept from seeing the processes of others."""
     processes: int
     """Bound on processes and threads of the leased uid; without one it would count a person's whole session."""
 
@@ -199,6 +201,7 @@ class ConfinedSandbox:
             "uid": self.means.uid,
             "network": command.network.value if self.means.holds_network else Network.OPEN.value,
             "covers": list(self._covers),
+            "hides_processes": self.means.hides_processes,
         }
 
     def _carry_out(self, order: Order, *, stdin: bytes, merged: bool) -> Ended:
@@ -218,7 +221,9 @@ class ConfinedSandbox:
             raise Unreachable("confined commands were stopped because the run ends", mend="Start the run again")
 
     def _do_without(self, refused: StepRefused) -> None:
-        if refused.step == "network" and self.means.holds_network:
+        if refused.step == "processes" and self.means.hides_processes:
+            self.means = replace(self.means, hides_processes=False)
+        elif refused.step == "network" and self.means.holds_network:
             self.means = replace(self.means, holds_network=False)
         elif refused.step == "identity" and self.means.lease is not None:
             self.means.lease.release()

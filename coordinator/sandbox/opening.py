@@ -44,7 +44,7 @@ def open_sandbox(
     launcher = launcher or Launcher(environment=environment.launcher_environment(passed))
     kernel.become_subreaper()
     is_root = os.geteuid() == 0
-    means = Means(None, holds_network=is_root, processes=processes)
+    means = Means(None, holds_network=is_root, hides_processes=is_root, processes=processes)
     sandbox = ConfinedSandbox(Path(tempfile.mkdtemp(prefix="coordinator-", dir=folder)), means, launcher)
     try:
         if is_root:

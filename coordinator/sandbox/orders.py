@@ -64,13 +64,15 @@ class Order(TypedDict):
     network: str
     """``open``, ``loopback`` or ``none``, already reduced to what this machine can do."""
     covers: list[Cover]
+    hides_processes: bool
+    """Whether the command sees its own uid's processes only."""
 
 
 class Failure(Frozen):
     """A step of the confinement that could not be taken; the command was not started."""
 
     step: str
-    """``streams``, ``limits``, ``view``, ``network``, ``identity`` or ``privileges``."""
+    """``streams``, ``limits``, ``view``, ``processes``, ``network``, ``identity`` or ``privileges``."""
     error: str
 
 

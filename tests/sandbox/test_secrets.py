@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -178,7 +179,8 @@ with subprocess.Popen([sys.executable, "-c", code, {API_CANARY!r}], stdin=subpro
         print(self_test(sandbox, [{API_CANARY!r}]))
     process.stdin.close()
 """
-    pid, answer = coordinator(script).splitlines()
+    without_mounts = ("setpriv", "--bounding-set", "-sys_admin") if IS_ROOT else ()
+    pid, answer = coordinator(script, *without_mounts).splitlines()
     assert answer == f"a confined command can read a secret in /proc/{pid}/cmdline"
 
 
@@ -207,3 +209,27 @@ def test_a_self_test_that_does_not_end_well_says_so(sandbox: ConfinedSandbox) ->
     answer = self_test(WithoutPrograms())  # type: ignore[arg-type]  # `run` narrows what it gives on purpose
     assert answer is not None
     assert "nothing is known" in answer
+
+
+def test_a_command_line_of_somebody_else_is_not_seen(sandbox: ConfinedSandbox) -> None:
+    if not sandbox.means.hides_processes:
+        pytest.skip("needs a mount namespace: root with CAP_SYS_ADMIN")
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", FORGE_CANARY]) as holder:
+        try:
+            seen = sh(sandbox, "cat /proc/[0-9]*/cmdline; cat /proc/self/comm")
+        finally:
+            holder.kill()
+    assert FORGE_CANARY.encode() not in seen.stdout
+    assert not sh(sandbox, "ls -d /proc/1").ok
+    assert seen.stdout.endswith(b"cat\n"), "its own processes are there"
+
+
+def test_a_machine_that_cannot_hide_processes_is_used_without() -> None:
+    if not IS_ROOT:
+        pytest.skip("only root loses a capability here")
+    script = """
+from coordinator.sandbox.opening import open_sandbox
+with open_sandbox() as sandbox:
+    print(sandbox.means.hides_processes, sandbox.means.uid is not None)
+"""
+    assert coordinator(script, "setpriv", "--bounding-set", "-sys_admin") == "False True\n"

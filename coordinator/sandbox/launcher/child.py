@@ -74,8 +74,12 @@ def _confine(order: Order, streams: tuple[int, int, int]) -> None:
     os.umask(0o022)
     _step("streams", lambda: _connect(streams))
     _step("limits", lambda: _limit(order))
+    if order["covers"] or order["hides_processes"]:
+        _step("view" if order["covers"] else "processes", view.leave_mounts)
     if order["covers"]:
         _step("view", lambda: view.build_view(order["covers"]))
+    if order["hides_processes"]:
+        _step("processes", view.hide_processes)
     if order["network"] != "open":
         _step("network", lambda: _leave_network(loopback=order["network"] == "loopback"))
     uid = order["uid"]

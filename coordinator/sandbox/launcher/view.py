@@ -17,14 +17,25 @@ _KEPT = ((os.ST_NODEV, kernel.MS_NODEV), (os.ST_NOEXEC, kernel.MS_NOEXEC))
 """Flags of a mount that a remount must repeat, else they are lost or the kernel refuses."""
 
 
-def build_view(covers: list[Cover]) -> None:
-    """Cover each folder by a small fresh one that shows its wanted paths, in a mount namespace of our own.
-
-    Needs CAP_SYS_ADMIN, which the later change of uid gives up. Whatever else is in a covered folder is gone from this
-    view; nothing of it is seen outside.
-    """
+def leave_mounts() -> None:
+    """Get a mount namespace of our own. Needs CAP_SYS_ADMIN, which the later change of uid gives up."""
     kernel.unshare(kernel.CLONE_NEWNS)
     kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
+
+
+def hide_processes() -> None:
+    """Show a uid its own processes only: a command line, where others put secrets, is open to everybody else.
+
+    See ``hidepid`` in the kernel's Documentation/filesystems/proc.rst; since Linux 5.8 it holds for one mount only.
+    """
+    kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC, "hidepid=2")
+
+
+def build_view(covers: list[Cover]) -> None:
+    """Cover each folder by a small fresh one that shows its wanted paths.
+
+    Whatever else is in a covered folder is gone from this view; nothing of it is seen outside.
+    """
     sources = _open_sources(covers)
     for cover in covers:
         _build_cover(cover, sources)
