@@ -12,6 +12,7 @@ from coordinator.report.outputs import action_outputs, write_outputs, write_summ
 from coordinator.report.page import report_page
 from coordinator.report.redaction import CleanReport
 from coordinator.report.summary import job_summary
+from coordinator.report.words import dollars
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,7 +79,7 @@ def _result_lines(report: CleanReport) -> list[str]:
         ("issue", f"#{report.issue_number} {report.issue_title}" if report.issue_number else ""),
         ("agent", report.agent),
         ("attempts", "; ".join(f"{attempt.number} {_verdict(attempt.verdict.passed)}" for attempt in report.attempts)),
-        ("cost", f"${report.cost_usd:.2f}" if report.attempts or report.cost_usd else ""),
+        ("cost", dollars(report.cost_usd) if report.attempts or report.cost_usd else ""),
         ("branch", f"{report.branch} ({(report.commit or '')[:7]})" if report.branch else ""),
         ("pull request", f"{pull.url}{' (draft)' if pull.draft else ''}" if pull else report.compare_url),
         ("report", report.report_path or ""),
