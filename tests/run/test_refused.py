@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -145,17 +143,3 @@ def test_a_relayed_event_whose_signature_is_wrong(job: Job, model: ModelServer, 
     if secret:
         job.set(INPUT_WEBHOOK_SECRET=secret)
     assert_refused(job, model, says="refused")
-
-
-def test_a_runner_that_shows_the_key_to_commands(job: Job, model: ModelServer) -> None:
-    # As on a runner whose own command line or environment, readable by the commands' uid, holds a secret.
-    job.assign()
-    with subprocess.Popen([sys.executable, "-c", "input()", API_CANARY], stdin=subprocess.PIPE) as careless:
-        ended = job.run("--format", "json")
-        careless.communicate(b"\n")
-    assert (ended.code, ended.document["outcome"], job.outputs()["outcome"]) == (3, "refused", "refused")
-    assert "confinement" in ended.complaint
-    assert f"/proc/{careless.pid}/" in ended.complaint
-    assert not model.requests
-    assert not job.branch()
-    assert "❌ Not started" in job.headline()
