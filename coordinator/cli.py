@@ -95,6 +95,10 @@ def build_parser() -> argparse.ArgumentParser:
     _add_work(commands)
     _add_gate(commands)
     _add_plan(commands)
+    _add_queue(commands)
+    _add_init(commands)
+    _add_doctor(commands)
+    _add_serve(commands)
     _add_demo(commands)
     return parser
 
@@ -124,15 +128,20 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
         metavar="ISSUE",
         help="a Markdown file with the issue, or the number of one that the forge knows",
     )
+    _add_place(parser)
+    parser.add_argument("--agent", metavar="NAME", help="the profile to use (default: the cheapest that can)")
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repo", type=Path, default=Path(), metavar="DIR", help="the git repository (default: here)")
     parser.add_argument(
         "--forge",
-        choices=("local", "gitea"),
+        choices=("local", "gitea", "github"),
         default="local",
-        help="where issues and pull requests are: in files of the repository's git directory (local, the default), "
-        "or on the server of GITEA_URL with GITEA_TOKEN and GITHUB_REPOSITORY=owner/name",
+        help="where issues and pull requests are: in files of the repository's git directory (local, the default), on "
+        "the Gitea or Forgejo of GITEA_URL with GITEA_TOKEN, or on GitHub with GITHUB_TOKEN; both with "
+        "GITHUB_REPOSITORY=owner/name",
     )
-    parser.add_argument("--agent", metavar="NAME", help="the profile to use (default: the cheapest that can)")
 
 
 def _add_run(commands: Commands) -> None:
@@ -194,6 +203,77 @@ def _add_plan(commands: Commands) -> None:
         "  coordinator plan 7-max-length.md --repo ~/src/slugs --format json",
     )
     _add_target(parser)
+    _add_format(parser, "text", "json")
+
+
+def _add_queue(commands: Commands) -> None:
+    parser = _add_command(
+        commands,
+        "queue",
+        "show the issues that wait for an agent, in the order in which they would be worked on",
+        "Orders by dependency, then by priority, then by number, and says of each issue whether it is ready, waits,\n"
+        "is blocked or is being worked on, and why. Writes nothing and starts nothing: a run of the action that is\n"
+        "dispatched without an issue does that.\n\n"
+        "  coordinator queue --forge gitea                      the queue of a server\n"
+        "  coordinator queue 1-model.md 2-view.md               issues from files\n"
+        "  coordinator queue --forge gitea --format mermaid     a graph for a comment or a README",
+    )
+    parser.add_argument(
+        "issues", nargs="*", type=Path, metavar="FILE", help="Markdown files with issues, with --forge local only"
+    )
+    _add_place(parser)
+    _add_format(parser, "text", "json", "mermaid")
+
+
+def _add_init(commands: Commands) -> None:
+    parser = _add_command(
+        commands,
+        "init",
+        "write the workflow and a commented configuration into a repository",
+        "Asks nothing, commits nothing, and overwrites nothing without --force. Then says what is left to do.\n\n"
+        "  coordinator init --action-repository tools/coordinator     the action is a repository of your server",
+    )
+    parser.add_argument("--repo", type=Path, default=Path(), metavar="DIR", help="the git repository (default: here)")
+    parser.add_argument(
+        "--forge",
+        choices=("gitea", "forgejo", "github"),
+        help="whose workflow folder to use (default: the one that is there, else gitea)",
+    )
+    parser.add_argument(
+        "--action-repository", metavar="OWNER/NAME", help="repository of the same server that holds the action"
+    )
+    parser.add_argument("--action-ref", metavar="REF", help="tag or commit of the action (default: its default branch)")
+    parser.add_argument("--force", action="store_true", help="overwrite what is there")
+    _add_format(parser, "text", "json")
+
+
+def _add_doctor(commands: Commands) -> None:
+    parser = _add_command(
+        commands,
+        "doctor",
+        "check what the token, the server, the runner and the configuration can and cannot do",
+        "One line per check: ok, warning or error, and what to do about it. Writes nothing to the forge. Ends with 2\n"
+        "when a check is an error, else with 0.\n\n"
+        "  coordinator doctor --forge gitea       with GITEA_URL, GITEA_TOKEN and GITHUB_REPOSITORY=owner/name\n"
+        "  coordinator doctor                     the machine and the configuration of the checkout alone",
+    )
+    _add_place(parser)
+    _add_format(parser, "text", "json")
+
+
+def _add_serve(commands: Commands) -> None:
+    parser = _add_command(
+        commands,
+        "serve",
+        "take webhooks of the forge and start the workflow for them",
+        "POST /webhook/gitea takes deliveries that are signed with GITEA_WEBHOOK_SECRET, GET /health says how it is.\n"
+        "Needs the extra `webhook`, GITEA_URL and GITEA_TOKEN. Listens on HOST and PORT (default 0.0.0.0:8000).\n\n"
+        "  coordinator serve              passes each event on to the workflow of its repository\n"
+        "  coordinator serve --work       works on the issues itself, for a server without Actions",
+    )
+    parser.add_argument("--work", action="store_true", help="work on the issues here instead of starting the workflow")
+    parser.add_argument("--host", help="address to listen on (default: HOST, else 0.0.0.0)")
+    parser.add_argument("--port", type=int, help="port to listen on (default: PORT, else 8000)")
     _add_format(parser, "text", "json")
 
 

@@ -54,6 +54,7 @@ def make_forge(environment: Environment, *, local: Path | None) -> Forge:
     if local is not None:
         return LocalForge.of(local)
     from coordinator.forge.gitea import GiteaForge  # noqa: PLC0415  (brings the HTTP client, which local work never needs)
+    from coordinator.forge.github import GithubForge  # noqa: PLC0415  (the same)
 
     wanted = {
         "the address of the server": (environment.server_url and environment.api_url, "GITEA_URL"),
@@ -64,12 +65,8 @@ def make_forge(environment: Environment, *, local: Path | None) -> Forge:
         if not value:
             raise Misconfigured(f"{what[0].upper()}{what[1:]} is not known", mend=f"Set {mend}")
     assert environment.api_url and environment.server_url and environment.repository and environment.token  # noqa: S101, PT018  (for mypy: checked above)
-    if environment.platform is Platform.GITHUB:
-        raise Misconfigured(
-            "This version works with Gitea and Forgejo, and this job runs on GitHub",
-            mend="Use `coordinator gate` in the job, or `coordinator work` on a clone",
-        )
-    return GiteaForge(environment.api_url, environment.server_url, environment.repository, environment.token)
+    make = GithubForge if environment.platform is Platform.GITHUB else GiteaForge
+    return make(environment.api_url, environment.server_url, environment.repository, environment.token)
 
 
 def load_settings(environment: Environment, forge: Forge) -> Settings:

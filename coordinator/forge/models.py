@@ -42,6 +42,27 @@ class Access(Frozen):
     """What the operator can do when the answer is no or unknown."""
 
 
+class Server(Frozen):
+    """Which server answers."""
+
+    product: Literal["gitea", "forgejo", "github", "local"]
+    version: str
+    """As the server writes it; empty where it does not say (github.com)."""
+
+
+class Facility(Frozen):
+    """One thing that the coordinator can use of a forge, and whether this server and token offer it."""
+
+    name: str
+    """For people, e.g. ``start workflows``."""
+    available: bool | None
+    """None where it can only be found out by doing it."""
+    effect: str = ""
+    """What is different without it, in one line."""
+    mend: str = ""
+    """What the operator can do to get it."""
+
+
 class Repository(Frozen):
     """A repository of the forge."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from coordinator.errors import Misconfigured
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from coordinator.forge.models import (
         Access,
@@ -15,11 +15,13 @@ if TYPE_CHECKING:
         Comment,
         CommitStatus,
         Dependencies,
+        Facility,
         GitRemote,
         HistoryEntry,
         Issue,
         PullRequest,
         Repository,
+        Server,
     )
 
 
@@ -34,6 +36,13 @@ class PullRequestForbidden(Misconfigured):
     """
 
 
+class DispatchUnavailable(Misconfigured):
+    """No workflow can be started: the forge has no such endpoint, the token lacks the right, or there is no workflow.
+
+    Gitea has it since 1.24 (go-gitea/gitea#33545), Forgejo since 8.0; a local folder has no runner at all.
+    """
+
+
 class Forge(Protocol):
     """One repository on one forge, as seen with one token.
 
@@ -45,6 +54,18 @@ class Forge(Protocol):
     @property
     def kind(self) -> str:
         """``local``, ``gitea`` or ``github``."""
+        ...
+
+    def server(self) -> Server:
+        """Return which server this is, asked once."""
+        ...
+
+    def facilities(self) -> tuple[Facility, ...]:
+        """Return what this server and token offer and lack, for `coordinator doctor`. Writes nothing."""
+        ...
+
+    def secret_names(self) -> tuple[str, ...] | None:
+        """Return the names of the secrets that workflows of the repository get; None where the token may not ask."""
         ...
 
     def myself(self) -> Account:
@@ -78,12 +99,28 @@ class Forge(Protocol):
         """Return one issue (or pull request) as it is now."""
         ...
 
+    def find_issues(self, *, assignee: str, label: str) -> tuple[Issue, ...]:
+        """Return the open issues that are assigned to an account or have a label, by number; no pull requests.
+
+        Both are filtered on the server, so that the number of requests grows with the pages of what is found. An
+        account or label that does not exist finds nothing.
+        """
+        ...
+
     def history(self, number: int) -> tuple[HistoryEntry, ...]:
         """Return who assigned, unassigned, labelled and unlabelled the issue, oldest first."""
         ...
 
     def dependencies(self, number: int) -> Dependencies:
         """Return the native dependencies; empty where the forge has none or they are switched off."""
+        ...
+
+    def add_label(self, number: int, label: str) -> None:
+        """Put a label on an issue; the repository gets the label first where it does not have it."""
+        ...
+
+    def remove_label(self, number: int, label: str) -> None:
+        """Take a label off an issue, whether or not it is there; all others stay."""
         ...
 
     def comments(self, number: int) -> tuple[Comment, ...]:
@@ -96,6 +133,14 @@ class Forge(Protocol):
 
     def update_comment(self, comment_id: int, body: str) -> Comment:
         """Replace the text of a comment."""
+        ...
+
+    def branch_commit(self, branch: str) -> str | None:
+        """Return the commit at the tip of a branch; None where there is no such branch."""
+        ...
+
+    def pull_request(self, number: int) -> PullRequest:
+        """Return one pull request as it is now."""
         ...
 
     def find_pull_request(self, *, head: str, base: str) -> PullRequest | None:
@@ -115,6 +160,13 @@ class Forge(Protocol):
 
     def set_statuses(self, commit: str, statuses: Sequence[CommitStatus]) -> None:
         """Set commit statuses, one per context."""
+        ...
+
+    def dispatch(self, workflow: str, *, ref: str, inputs: Mapping[str, str]) -> None:
+        """Start a workflow of the repository by the name of its file (``coordinator.yml``) on a branch.
+
+        Only inputs that the file declares arrive. Raises `DispatchUnavailable` where that cannot be done at all.
+        """
         ...
 
     def compare_url(self, *, head: str, base: str) -> str:

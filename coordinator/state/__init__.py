@@ -1,0 +1,1 @@
+"""Claims, attempts and spend, kept where all runners see them."""
