@@ -272,6 +272,9 @@ def _add_serve(commands: Commands) -> None:
         "  coordinator serve --work       works on the issues itself, for a server without Actions",
     )
     parser.add_argument("--work", action="store_true", help="work on the issues here instead of starting the workflow")
+    parser.add_argument(
+        "--parallel", type=int, default=1, metavar="N", help="with --work: issues worked on at once (default: 1)"
+    )
     parser.add_argument("--host", help="address to listen on (default: HOST, else 0.0.0.0)")
     parser.add_argument("--port", type=int, help="port to listen on (default: PORT, else 8000)")
     _add_format(parser, "text", "json")

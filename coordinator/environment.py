@@ -68,6 +68,8 @@ class Environment(Frozen):
     """Index of the run: in its workflow on GitHub, in the repository on Gitea and Forgejo."""
     run_attempt: int = 1
     workflow: str | None = None
+    workflow_file: str | None = None
+    """Name of the workflow's file; only GitHub says it."""
     job: str | None = None
     sha: str | None = None
     workspace: Path | None = None

@@ -110,8 +110,9 @@ def judge_open_issue(payload: dict[str, object], issue: dict[str, object]) -> tu
     labelled = fold(label) in names(issue.get("labels"), "name")
     match payload["action"]:
         case "opened":
-            verb = "is" if assigned or labelled else "is neither"
-            return assigned or labelled, f"the new issue {verb} assigned to {assignee} or labelled {label}"
+            if assigned or labelled:
+                return True, f"the new issue is assigned to {assignee} or labelled {label}"
+            return False, f"the new issue is neither assigned to {assignee} nor labelled {label}"
         case "assigned" | "unassigned":
             return judge_assignment(payload, assignee, assigned=assigned)
         case "labeled" | "unlabeled" | "label_updated" | "label_cleared":

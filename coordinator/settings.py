@@ -132,6 +132,7 @@ def read_environment(environ: Mapping[str, str]) -> Environment:
         run_number=source.runner(_parse_count, "RUN_NUMBER"),
         run_attempt=source.runner(_parse_count, "RUN_ATTEMPT") or 1,
         workflow=source.runner(str, "WORKFLOW"),
+        workflow_file=source.runner(_parse_workflow_ref, "WORKFLOW_REF"),
         job=source.runner(str, "JOB"),
         sha=source.runner(str, "SHA"),
         workspace=source.runner(Path, "WORKSPACE"),
@@ -230,6 +231,11 @@ def _parse_repository(value: str) -> str:
         message = "owner/name"
         raise ValueError(message)
     return value
+
+
+def _parse_workflow_ref(value: str) -> str:
+    """Take the file's name out of ``owner/name/.github/workflows/coordinator.yml@refs/heads/main``."""
+    return value.partition("@")[0].rpartition("/")[2]
 
 
 def _parse_number(value: str, highest: int, valid: str) -> int:

@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
+import uuid
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from coordinator.environment import Platform
 from coordinator.errors import Misconfigured
 from coordinator.flows.parts import Parts
 from coordinator.forge.local import LocalForge
+from coordinator.forge.local_git import LocalGit
 from coordinator.gates.environment import existing_environment, paths_to_show
 from coordinator.gates.preparing import EnvironmentKeeper
 from coordinator.planning.profiles import configured_profiles
@@ -28,6 +30,9 @@ from coordinator.sandbox.environment import SYSTEM_PATH, interpreter_paths, sele
 from coordinator.sandbox.opening import open_sandbox
 from coordinator.settings import Settings, make_settings
 from coordinator.signals import ending_on_signals
+from coordinator.state.claims import Claims, RunIdentity, this_process
+from coordinator.state.folder import FolderStateStore
+from coordinator.state.git_store import GitStateStore
 from coordinator.workspace.git import DEFAULT_PATH, NETWORK_VARIABLES, Git
 
 if TYPE_CHECKING:
@@ -38,6 +43,7 @@ if TYPE_CHECKING:
     from coordinator.forge.protocol import Forge
     from coordinator.report.progress import Progress
     from coordinator.sandbox.confined import ConfinedSandbox
+    from coordinator.state.protocol import StateStore
 
 _SYNTAX = {
     Platform.GITEA: LogSyntax.GITEA,
@@ -56,10 +62,11 @@ def make_forge(environment: Environment, *, local: Path | None) -> Forge:
     from coordinator.forge.gitea import GiteaForge  # noqa: PLC0415  (brings the HTTP client, which local work never needs)
     from coordinator.forge.github import GithubForge  # noqa: PLC0415  (the same)
 
+    variable = "GITHUB_TOKEN" if environment.platform is Platform.GITHUB else "GITEA_TOKEN"
     wanted = {
         "the address of the server": (environment.server_url and environment.api_url, "GITEA_URL"),
         "the repository": (environment.repository, "GITHUB_REPOSITORY=owner/name"),
-        "the token": (environment.token, "GITEA_TOKEN, or the action's input `token`"),
+        "the token": (environment.token, f"{variable}, or the action's input `token`"),
     }
     for what, (value, mend) in wanted.items():
         if not value:
@@ -182,6 +189,29 @@ def _git(environ: Mapping[str, str]) -> Git:
 
 
 @contextmanager
+def open_claims(environment: Environment, forge: Forge, *, environ: Mapping[str, str]) -> Iterator[Claims]:
+    """Open the claims of the repository, in the name of this run. Nothing is asked or written yet."""
+    with scratch_folder(environment) as folder:
+        store = _open_store(forge, _git(environ), folder)
+        yield Claims(store, _identity(environment), now=lambda: datetime.now(UTC))
+
+
+def _open_store(forge: Forge, git: Git, folder: Path) -> StateStore:
+    remote = forge.git_remote()
+    if isinstance(forge, LocalForge):
+        return FolderStateStore(LocalGit(Path(remote.url)).common_dir / "coordinator" / "state")
+    return GitStateStore(remote, git, folder)
+
+
+def _identity(environment: Environment) -> RunIdentity:
+    """Name this run. Two jobs of one run differ; a re-run of a job is the same run once more."""
+    if environment.in_runner and environment.run_id:
+        name = f"{environment.run_id}/{environment.job or ''}"
+        return RunIdentity(name, attempt=environment.run_attempt, url=environment.run_url())
+    return RunIdentity(f"local/{uuid.uuid4()}", process=this_process())
+
+
+@contextmanager
 def assemble(
     settings: Settings,
     forge: Forge,
@@ -190,6 +220,7 @@ def assemble(
     environ: Mapping[str, str],
     person: Path | None,
     kept: Callable[[Path], Path],
+    claims: Claims,
     patience: Patience | None = None,
 ) -> Iterator[Parts]:
     """Build the parts of a run, and take them down again. A signal ends the run in order meanwhile.
@@ -216,6 +247,7 @@ def assemble(
         yield Parts(
             settings=settings,
             forge=forge,
+            claims=claims,
             profiles=configured_profiles(settings.configuration.agents),
             agent_sandbox=agent_sandbox,
             gate_sandbox=gate_sandbox,

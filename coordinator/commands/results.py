@@ -4,24 +4,48 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from coordinator.report.document import json_report
-from coordinator.report.models import Outcome
+from coordinator.report.models import Outcome, RunReport
 from coordinator.report.outputs import action_outputs, write_outputs, write_summary
 from coordinator.report.page import report_page
-from coordinator.report.redaction import CleanReport
+from coordinator.report.redaction import CleanReport, Redactor, clean_report
 from coordinator.report.summary import job_summary
 from coordinator.report.words import dollars
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from pydantic import JsonValue
 
     from coordinator.environment import Environment
+    from coordinator.errors import ExitCode
 
 REPORT_PAGE = "report.html"
+
+
+def plain_report(
+    environment: Environment,
+    outcome: Outcome,
+    reason: str,
+    code: ExitCode | None = None,
+    *,
+    about: Mapping[str, object] | None = None,
+) -> CleanReport:
+    """Return the record of a run that has not worked on an issue itself. `about` are further fields of `RunReport`."""
+    now = datetime.now(UTC)
+    report = RunReport(
+        outcome=outcome,
+        reason=reason,
+        exit_code=None if code is None else int(code),
+        job_url=environment.run_url(),
+        started_at=now,
+        updated_at=now,
+    ).model_copy(update=about)
+    return clean_report(report, Redactor(environment.all_secrets()))
 
 
 def print_json(document: JsonValue) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from coordinator.commands.building import assemble, load_settings, open_display
+from coordinator.commands.building import assemble, load_settings, open_claims, open_display
 from coordinator.commands.results import save_page, show_result
 from coordinator.commands.targets import find_target
 from coordinator.flows.work_issue import work_issue
+from coordinator.flows.work_order import WorkOrder
 from coordinator.sandbox.kernel import hide_process
 from coordinator.settings import read_environment
 
@@ -42,6 +43,7 @@ def work_on(target: Target, settings: Settings, *, patience: Patience | None = N
 
     with (
         open_display(settings.environment) as progress,
+        open_claims(settings.environment, target.forge, environ=os.environ) as claims,
         assemble(
             settings,
             target.forge,
@@ -49,10 +51,12 @@ def work_on(target: Target, settings: Settings, *, patience: Patience | None = N
             environ=os.environ,
             person=target.folder,
             kept=kept,
+            claims=claims,
             patience=patience,
         ) as parts,
     ):
-        report = work_issue(parts, target.issue, verified="asked for on the command line", event="work")
+        order = WorkOrder(target.issue, verified="asked for on the command line", event="work")
+        report = work_issue(parts, order)
         return report if settings.dry_run else save_page(report, parts.kept)
 
 

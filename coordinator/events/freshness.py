@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -68,6 +69,11 @@ def check_text(event: Event, live: Issue) -> None:
         raise refused(
             f"issue #{live.number} was edited after the trigger", f"Read it again, then: {_AGAIN[event.kind]}"
         )
+
+
+def digest(issue: Issue) -> str:
+    """Return what tells one text of an issue from another: SHA-256 of title and body, cleaned as everywhere."""
+    return hashlib.sha256(f"{clean(issue.title)}\0{clean(issue.body)}".encode()).hexdigest()
 
 
 def check_comment(event: Event, comments: Iterable[Comment]) -> None:

@@ -76,6 +76,8 @@ class Event(Frozen):
     """Both may be filled: Gitea tells a replacement in one event. Both empty on a label event: unknown which."""
     comment: Comment | None = None
     pull_request: EventPullRequest | None = None
+    workflow: str = ""
+    """Of a dispatch: the name of the workflow's file."""
     inputs: dict[str, str] = Field(default_factory=dict)
     """The inputs of a dispatch; native booleans as ``true`` and ``false``."""
 

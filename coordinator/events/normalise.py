@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -33,13 +34,16 @@ _UNWRITTEN: Final = datetime(1971, 1, 1, tzinfo=UTC)
 def from_issues(action: str, payload: IssuesPayload) -> Event:
     """Normalise a change of an issue. `label_updated` becomes ``labeled`` unless it only removed."""
     added, removed = _labels(action, payload)
+    issue = _issue(payload.issue)
+    if action == "label_cleared" and not payload.label:  # only a webhook: Gitea lists the labels as they were before
+        issue = issue.model_copy(update={"labels": ()})
     words = {"label_updated": "unlabeled" if removed and not added else "labeled", "label_cleared": "unlabeled"}
     return Event(
         kind=EventKind.ISSUES,
         action=words.get(action, action),
         sender=_account(payload.sender),
         repository=_repository(payload.repository),
-        issue=_issue(payload.issue),
+        issue=issue,
         assignee=_account(payload.assignee) if payload.assignee else None,
         added_labels=added,
         removed_labels=removed,
@@ -109,6 +113,7 @@ def from_dispatch(payload: WorkflowDispatchPayload) -> Event:
         action="",
         sender=_account(payload.sender),
         repository=_repository(payload.repository),
+        workflow=_file_name(payload.workflow or ""),
         inputs={name: _input(value) for name, value in inputs.items()},
     )
 
@@ -122,6 +127,12 @@ def from_schedule(payload: SchedulePayload, repository: str) -> Event:
         sender=None,
         repository=_repository(known) if known else EventRepository(id=None, full_name=repository),
     )
+
+
+def _file_name(workflow: str) -> str:
+    """Return the name of a workflow's file, whether it stands there alone or with its path; empty for anything else."""
+    name = workflow.rpartition("/")[2]
+    return name if re.fullmatch(r"[\w-][\w.-]*\.ya?ml", name, re.ASCII) else ""
 
 
 def _input(value: str | bool | int | None) -> str:

@@ -152,6 +152,8 @@ class WorkflowDispatchPayload(Foreign):
     Inputs are strings; on GitHub and from Gitea 1.27 on booleans may be native. Forgejo leaves out what has no value.
     """
 
+    workflow: Text | None = None
+    """Name of the workflow's file on Gitea; its path on Forgejo and GitHub."""
     inputs: dict[Text, Text | StrictBool | Annotated[int, Field(strict=True)] | None] | None = None
     repository: RawRepository
     sender: RawAccount

@@ -13,6 +13,9 @@ from coordinator.events.read import load_payload, parse_payload
 if TYPE_CHECKING:
     from coordinator.events.models import Event
 
+SOURCE: Final = "Relayed event"
+"""How messages call the payload."""
+
 _MEND: Final = "Set the same secret in the forge's webhook, in the relay and as the action's input webhook-secret"
 _KINDS: Final = {
     "comment": EventKind.ISSUE_COMMENT,
@@ -36,13 +39,12 @@ def open_relayed(event: Event, *, secret: str) -> Event | Skipped:
     expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest().encode()
     if not hmac.compare_digest(given, expected):
         raise refused("the signature of the relayed event is wrong or missing", _MEND)
-    return _parsed(body, event.repository.full_name)
+    return relayed_event(load_payload(body, SOURCE))
 
 
-def _parsed(body: bytes, repository: str) -> Event | Skipped:
-    source = "Relayed event"
-    document = load_payload(body, source)
+def relayed_event(document: dict[str, object]) -> Event | Skipped:
+    """Make an event of a webhook's payload; raises `Misconfigured` for one that is about an issue, and malformed."""
     kind = next((kind for key, kind in _KINDS.items() if document.get(key)), None)
     if kind is None:
         return Skipped(reason="the relayed event is about neither an issue nor a pull request")
-    return parse_payload(kind, document, source=source, repository=repository)
+    return parse_payload(kind, document, source=SOURCE, repository=None)

@@ -161,13 +161,18 @@ def _release(issue: Issue, why: str) -> Decision:
 def _comment(event: Event) -> Decision | Skipped:
     if event.issue is None or event.comment is None or event.issue.is_pull_request:
         return Skipped(reason="a comment on a pull request; commands belong on the issue")
-    command = _COMMANDS.get(event.comment.body.partition("\n")[0].rstrip())
+    command = command_of(event.comment.body)
     if command is None:
         return Skipped(reason=f"a comment whose first line is none of: {', '.join(_COMMANDS)}")
     number = event.issue.number
     return Decision(
         flow=Flow.COMMAND, reason=f"issue #{number}: /coordinator {command}", number=number, command=command
     )
+
+
+def command_of(body: str) -> Command | None:
+    """Return what a comment asks for: its first line, and nothing else, is the command."""
+    return _COMMANDS.get(body.partition("\n")[0].rstrip())
 
 
 def _pull_request(event: Event) -> Decision | Skipped:

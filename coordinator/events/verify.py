@@ -7,20 +7,21 @@ that the sender saw; and where an issue is ours by its state, the history must s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from coordinator.events.freshness import check_age, check_comment, check_text, precedes, refused
 from coordinator.events.models import Event, EventKind, EventPullRequest, Skipped
 from coordinator.events.permission import Permissions, Right
+from coordinator.events.requests import check_unattended, done, newest_allowed
 from coordinator.events.standing import asked_by_event, concerning, standing_requests
 from coordinator.events.text import fold, one_line
 from coordinator.events.trigger import Command, Decision, Flow
-from coordinator.forge.models import Account, Change, HistoryEntry, Issue
+from coordinator.forge.models import Account, HistoryEntry, Issue
 from coordinator.models import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime
 
     from coordinator.forge.protocol import Forge
 
@@ -41,7 +42,11 @@ class Verified(Frozen):
     command: Command | None = None
     issue: Issue | None = None
     """The issue as it is now, with the very text that was asked for. Work on this text, not on a later reading."""
+    asked_at: datetime | None = None
+    """When the assignment, the label or the command was made; None for a person's dispatch, which tells no time."""
     pull_request: EventPullRequest | None = None
+    unattended: bool = False
+    """Whether no person has started this run: a run of ours has, for what somebody allowed asks for."""
     read_only: bool = False
     """A pull request of somebody who may not write here: run the gates, write nothing to the forge."""
 
@@ -58,11 +63,13 @@ def verify(
     expected_repository_id: int | None,
     run_attempt: int,
     now: datetime,
+    seen_text: Callable[[int], str],
 ) -> Verified | Skipped:
     """Say whether what the event asks for may be done.
 
     `expected_repository` is the job's own ``owner/name``, `allow` the logins and ids of the configuration,
-    `run_attempt` counts from 1, `now` has a time zone. Raises `Refused`, and whatever the forge raises when it cannot
+    `run_attempt` counts from 1, `now` has a time zone, `seen_text` returns the digest of an issue's text when a person
+    last started a run for it, empty for none. Raises `Refused`, and whatever the forge raises when it cannot
     be asked about the repository or the issue.
     """
     _check_repository(event, forge, expected_repository, expected_repository_id)
@@ -75,6 +82,7 @@ def verify(
         label=trigger_label,
         run_attempt=run_attempt,
         now=now,
+        seen_text=seen_text,
     ).run()
 
 
@@ -105,6 +113,7 @@ class _Verification:
     label: str
     run_attempt: int
     now: datetime
+    seen_text: Callable[[int], str]
 
     def run(self) -> Verified | Skipped:
         sender = self.event.sender
@@ -131,10 +140,11 @@ class _Verification:
         if not self.is_dispatch:
             return Skipped(reason=f"{_login(sender)} is the coordinator's own account, and its doings start nothing")
         if self.decision.flow is Flow.DRAIN_QUEUE:
-            return self.granted("dispatched by the coordinator")
+            return self.granted("dispatched by the coordinator", unattended=True)
         issue = self.open_issue()
-        _, why = self.request(issue)
-        return self.granted(f"dispatched by the coordinator, {why}", issue)
+        request, why = self.request(issue)
+        check_unattended(issue, request, self.permissions, seen=self.seen_text(issue.number))
+        return self.granted(f"dispatched by the coordinator, {why}", issue, asked_at=request.at, unattended=True)
 
     def drained(self, sender: Account) -> Verified:
         return self.granted(f"dispatched by {_login(sender)} ({self.allowed(sender).reason})")
@@ -156,10 +166,10 @@ class _Verification:
         request, why = self.request(issue)
         if precedes(request, self.event):
             return Skipped(
-                reason=f"issue #{issue.number} was {_done(request)} before this event, which asks for nothing"
+                reason=f"issue #{issue.number} was {done(request)} before this event, which asks for nothing"
             )
         check_text(self.event, issue)
-        return self.granted(why, issue)
+        return self.granted(why, issue, asked_at=request.at)
 
     def commanded(self, sender: Account) -> Verified:
         right = self.allowed(sender)
@@ -169,7 +179,8 @@ class _Verification:
             check_comment(self.event, self.forge.comments(issue.number))
         if self.decision.command is not Command.STOP:
             check_text(self.event, issue)
-        return self.granted(f"asked by {_login(sender)} in a comment ({right.reason})", issue)
+        asked_at = self.event.comment.created_at if self.event.comment else None
+        return self.granted(f"asked by {_login(sender)} in a comment ({right.reason})", issue, asked_at=asked_at)
 
     def released(self, sender: Account) -> Verified | Skipped:
         """Give back what is not asked for any more. That starts nothing, so the state decides and not the sender."""
@@ -212,7 +223,15 @@ class _Verification:
             raise ValueError(message)
         return self.decision.number
 
-    def granted(self, why: str, issue: Issue | None = None, *, read_only: bool = False) -> Verified:
+    def granted(
+        self,
+        why: str,
+        issue: Issue | None = None,
+        *,
+        asked_at: datetime | None = None,
+        unattended: bool = False,
+        read_only: bool = False,
+    ) -> Verified:
         return Verified(
             flow=self.decision.flow,
             why=why,
@@ -220,7 +239,9 @@ class _Verification:
             number=self.decision.number,
             command=self.decision.command,
             issue=issue,
+            asked_at=asked_at,
             pull_request=self.event.pull_request,
+            unattended=unattended,
             read_only=read_only,
         )
 
@@ -249,23 +270,5 @@ class _Verification:
 
     def request(self, issue: Issue) -> tuple[HistoryEntry, str]:
         """Return the newest request of somebody allowed, and in words; refuse where nobody allowed asks."""
-        standing = self.standing(issue)
-        if not standing:
-            raise refused(
-                f"nobody asks for work on issue #{issue.number} (any more)",
-                f"Assign @{self.assignee}, or put the label {self.label} on it",
-            )
-        for entry in standing:
-            right = self.permissions.of(entry.by)
-            if right.allowed:
-                return entry, f"{_done(entry)} ({right.reason})"
-        right = self.permissions.of(standing[0].by)
-        raise refused(
-            f"issue #{issue.number} was {_done(standing[0])}, who may not start runs: {right.reason}",
-            f"Read it, take the assignment or label away and put it back. Or: {right.mend}",
-        )
-
-
-def _done(entry: HistoryEntry) -> str:
-    verb = "assigned" if entry.change is Change.ASSIGNED else "labelled"
-    return f"{verb} by {_login(entry.by)}"
+        names = {"trigger_assignee": self.assignee, "trigger_label": self.label}
+        return newest_allowed(issue, self.standing(issue), self.permissions, **names)

@@ -21,7 +21,7 @@ from coordinator.gates.packages import find_sources
 from coordinator.planning.endpoints import make_endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from coordinator.agent.protocol import AgentResult, SubmissionJudge, TurnReport, Usage
     from coordinator.configuration import GatesSection
@@ -47,6 +47,8 @@ class AgentStep:
     workspace: Workspace
     environment: TargetEnvironment
     journal: Journal
+    why_stop: Callable[[], str]
+    """Says in one line why the run has to stop; empty while it is to go on. May raise what the forge raises."""
 
     def run(self, judge: SubmissionJudge) -> AgentResult:
         """Let the agent work until the end, whichever it is. Raises what `AgentLoop.run` raises."""
@@ -63,7 +65,7 @@ class AgentStep:
                 self._tools(outputs, budget),
                 budget=budget,
                 transcript=transcript,
-                watcher=_Watch(parts, self.issue.number, self.journal, before),
+                watcher=_Watch(parts, self.journal, before, self.why_stop),
                 judge=judge,
                 system=system_prompt(),
                 redact=parts.redact,
@@ -124,22 +126,24 @@ class AgentStep:
 class _Watch:
     """Shows every turn, and looks whether the claim still stands."""
 
-    def __init__(self, parts: Parts, number: int, journal: Journal, before: tuple[Usage, float]) -> None:
+    def __init__(
+        self, parts: Parts, journal: Journal, before: tuple[Usage, float], why_stop: Callable[[], str]
+    ) -> None:
         self._parts = parts
-        self._number = number
         self._journal = journal
         self._before = before
+        self._why_stop = why_stop
 
     def __call__(self, report: TurnReport) -> None:
-        """Take note of one turn; raise `StopRequested` when the issue was closed meanwhile."""
+        """Take note of one turn; raise `StopRequested` when the claim stands no longer."""
         self._journal.turn(report, self._parts.settings.configuration.budget.run, self._before)
         try:
-            issue = self._parts.forge.issue(self._number)
+            reason = self._why_stop()
         except CoordinatorError as error:
-            self._journal.say(f"warning: could not look whether the issue is still open: {error}")
+            self._journal.say(f"warning: could not look whether the run is still wanted: {error}")
             return
-        if issue.state == "closed":
-            raise StopRequested(f"Issue #{self._number} was closed while the work went on")
+        if reason:
+            raise StopRequested(reason)
 
 
 def _gate_lines(gates: GatesSection, places: tuple[str, ...]) -> list[str]:

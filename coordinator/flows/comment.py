@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from coordinator.errors import CoordinatorError
 from coordinator.report.comment import comment_body, find_own
+from coordinator.report.words import headline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +44,14 @@ class IssueComment:
             return str(error)
         self._edited_at, self._body = now, body
         return None
+
+    def publish_news(self, report: CleanReport) -> str | None:
+        """Publish unless the comment says the same already: a sweep by the clock must not edit it each time."""
+        try:
+            own = find_own(self._forge.comments(self._number), self._forge.myself(), self._number)
+        except CoordinatorError as error:
+            return str(error)
+        return None if own and headline(report) in own.body else self.publish(report, urgent=True)
 
     def _write(self, body: str) -> None:
         if self._comment_id is None:

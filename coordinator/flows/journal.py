@@ -26,6 +26,9 @@ VERIFIED, PLANNED, READY, IMPLEMENT, GATES, PULL_REQUEST = (
     "Pull request",
 )
 STEPS = (VERIFIED, PLANNED, READY, IMPLEMENT, GATES, PULL_REQUEST)
+FETCHED = "Head fetched"
+CHECK_STEPS = (VERIFIED, FETCHED, READY, GATES)
+"""The steps of a check of somebody's pull request."""
 
 
 class Publisher(Protocol):
@@ -47,9 +50,10 @@ class Journal:
         publisher: Publisher | None,
         redact: Callable[[str], str],
         now: Callable[[], datetime],
+        steps: tuple[str, ...] = STEPS,
     ) -> None:
         """Without a `publisher` nothing leaves the process but the log: that is a dry run."""
-        self.report = report.model_copy(update={"steps": tuple(Step(name=name) for name in STEPS)})
+        self.report = report.model_copy(update={"steps": tuple(Step(name=name) for name in steps)})
         self._progress = progress
         self._publisher = publisher
         self._redact = redact
@@ -75,6 +79,10 @@ class Journal:
         if failure and not self._unpublished:
             self.warn(f"the comment is not kept up any more: {failure}")
         self._unpublished = bool(failure)
+
+    def stop_publishing(self) -> None:
+        """Leave what people see to somebody else from here on. The log goes on."""
+        self._publisher = None
 
     def step(self, name: str, state: StepState, detail: str = "", **fields: object) -> None:
         """Move one line of the checklist, and change other fields at the same time."""
@@ -122,5 +130,6 @@ class Journal:
             usage=before[0] + turn.usage,
             cost_usd=cost,
             peak_context_share=peak,
+            peak_context_tokens=max(turn.context_tokens, self.report.peak_context_tokens or 0),
         )
         self.show(urgent=False)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from coordinator.report.progress import Progress
     from coordinator.sandbox.protocol import Sandbox
     from coordinator.settings import Settings
+    from coordinator.state.claims import Claims
     from coordinator.workspace.git import Git
 
 
@@ -26,6 +27,7 @@ class Parts:
 
     settings: Settings
     forge: Forge
+    claims: Claims
     profiles: Mapping[str, AgentProfile]
     agent_sandbox: Sandbox
     """For the agent's commands."""

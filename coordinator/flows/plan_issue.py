@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from coordinator.agent.budget import Budget
 from coordinator.agent.protocol import Usage
-from coordinator.forge.models import Dependencies
-from coordinator.forge.protocol import Missing
+from coordinator.flows.dependencies import DependencyReader
 from coordinator.planning.classify import ModelClassifier
 from coordinator.planning.endpoints import make_endpoint, unavailable_agents
 from coordinator.planning.plan import make_plan
@@ -80,12 +79,7 @@ def plan_issue(
     if PLANNING_PROFILE in profiles and PLANNING_PROFILE not in unavailable:
         classifier = Classifier(profiles[PLANNING_PROFILE], settings)
 
-    def state(number: int) -> Literal["open", "closed"] | None:
-        try:
-            return forge.issue(number).state
-        except Missing:
-            return None
-
+    reader = DependencyReader(forge, assignee=settings.trigger_assignee, label=settings.trigger_label)
     plan = make_plan(
         issue,
         files={entry.path: entry.size for entry in repository.entries(commit) if entry.is_file},
@@ -93,18 +87,10 @@ def plan_issue(
         profiles=profiles,
         unavailable=unavailable,
         requested_agent=requested_agent,
-        dependencies=_dependencies(forge, issue.number),
-        issue_state=state,
+        said=reader.said(issue),
+        blockers=reader.blockers(issue),
         model=classifier,
     )
     if classifier is None:
         return PlannedIssue(plan, Usage(), 0.0)
     return PlannedIssue(plan, classifier.budget.usage, classifier.budget.cost_usd)
-
-
-def _dependencies(forge: Forge, number: int) -> Dependencies:
-    """Return the native dependencies. A file that is only looked at is no issue of the forge yet, and has none."""
-    try:
-        return forge.dependencies(number)
-    except Missing:
-        return Dependencies()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from coordinator.agent.protocol import Ending
-from coordinator.errors import CoordinatorError, ExitCode, Refused
+from coordinator.errors import CoordinatorError, ExitCode, Refused, Unreachable
+from coordinator.events.permission import Permissions
 from coordinator.flows.agent_step import AgentStep
+from coordinator.flows.claim import IssueClaim
 from coordinator.flows.comment import IssueComment
+from coordinator.flows.confinement import check_confinement
 from coordinator.flows.hand_over import hand_over, push_work, refuse_secrets
 from coordinator.flows.journal import IMPLEMENT, PLANNED, READY, VERIFIED, Journal
 from coordinator.flows.plan_issue import plan_issue
@@ -15,7 +19,6 @@ from coordinator.flows.submissions import SubmissionDesk
 from coordinator.gates.continuation import ForcedContinuationService
 from coordinator.gates.suite import require_gates
 from coordinator.report.models import Outcome, RunReport, StepState
-from coordinator.sandbox.selftest import self_test
 from coordinator.signals import Terminated
 from coordinator.workspace.export import export
 from coordinator.workspace.workspace import Workspace, WorkspaceOptions
@@ -23,10 +26,15 @@ from coordinator.workspace.workspace import Workspace, WorkspaceOptions
 if TYPE_CHECKING:
     from coordinator.agent.protocol import AgentResult
     from coordinator.flows.parts import Parts
-    from coordinator.forge.models import Issue
+    from coordinator.flows.work_order import WorkOrder
     from coordinator.gates.environment import TargetEnvironment
     from coordinator.planning.models import Plan
     from coordinator.report.redaction import CleanReport
+    from coordinator.state.claims import Held
+
+HOW_TO_STOP = "comment /coordinator stop, take the assignment or label away, or close the issue"
+
+TAKEN_OVER = "Another run has taken the issue over, because this one gave no sign of life for too long"
 
 CANCELLED = "The run was cancelled. Start it again to go on."
 
@@ -43,13 +51,14 @@ _ENDINGS: dict[Ending, tuple[Outcome, ExitCode]] = {
 }
 
 
-def work_issue(parts: Parts, issue: Issue, *, verified: str, event: str = "") -> CleanReport:
+def work_issue(parts: Parts, order: WorkOrder) -> CleanReport:
     """Work on one issue and return the record of how it ended, free of secrets.
 
-    `verified` says who started it and why that is allowed, `event` what they did. Expected failures end in the record,
-    with the work that is there pushed; a fault of the coordinator itself is raised, after the same.
+    An issue that another run has, or whose request another run has answered, is left alone, its comment too. Expected
+    failures end in the record, with the work that is there pushed; a fault of the coordinator itself is raised, after
+    the same.
     """
-    run = _IssueRun(parts, issue, verified, event)
+    run = _IssueRun(parts, order)
     try:
         run.go()
     except CoordinatorError as error:
@@ -59,33 +68,65 @@ def work_issue(parts: Parts, issue: Issue, *, verified: str, event: str = "") ->
     except Exception:
         run.break_off(Outcome.FAILED, FAULT, ExitCode.RETRYABLE)
         raise
+    finally:
+        run.give_back()
     return run.journal.clean
 
 
 class _IssueRun:
     """One run on one issue, step by step."""
 
-    def __init__(self, parts: Parts, issue: Issue, verified: str, event: str) -> None:
+    def __init__(self, parts: Parts, order: WorkOrder) -> None:
         self._parts = parts
-        self._issue = issue
-        self._verified = verified
+        self._order = order
+        self._issue = order.issue
         self._workspace: Workspace | None = None
         self._desk: SubmissionDesk | None = None
-        self.journal = _open_journal(parts, issue, verified, event)
+        self._stack = ExitStack()
+        self._claim: IssueClaim | None = None
+        self.journal = _open_journal(parts, order)
 
     def go(self) -> None:
         """Do everything, in order."""
-        self.journal.step(VERIFIED, StepState.DONE, self._verified)
+        held = self._take_claim()
+        if held is not None:
+            self.journal.record(outcome=Outcome.SKIPPED, reason=held.reason)
+            return
+        self.journal.step(VERIFIED, StepState.DONE, self._order.verified)
         require_gates(self._parts.settings.configuration.gates)
         workspace = self._workspace = self._open_workspace()
         plan = self._plan(workspace)
         if plan.agent is None or not plan.ready:
-            outcome = Outcome.WAITING if plan.blocked_by and not plan.missing else Outcome.BLOCKED
-            self._finish(outcome, plan.reason)
+            self._finish(Outcome.WAITING if plan.waits else Outcome.BLOCKED, plan.reason)
         elif self._parts.settings.dry_run:
             self._finish(Outcome.SKIPPED, f"Dry run: {plan.agent} would work on this. {plan.reason}")
         else:
             self._work(workspace, plan, plan.agent)
+
+    def give_back(self) -> None:
+        """Give the claim back, whatever the ending was. Without one there is nothing to do."""
+        self._stack.close()
+        if self._claim is not None:
+            self._claim.finish(self.journal.report)
+
+    def _take_claim(self) -> Held | None:
+        """Take the issue for this run; return who has it. A dry run takes nothing."""
+        if self._parts.settings.dry_run:
+            return None
+        parts = self._parts
+        claim = IssueClaim(
+            self._order,
+            claims=parts.claims,
+            forge=parts.forge,
+            settings=parts.settings,
+            permissions=Permissions(parts.forge, parts.settings.configuration.allow),
+            warn=self.journal.warn,
+            now=parts.now,
+        )
+        held = claim.take()
+        if held is None:
+            self._claim = self._stack.enter_context(claim)
+        return held
 
     def break_off(self, outcome: Outcome, reason: str, code: ExitCode) -> None:
         """End a run that an error or a signal broke off. What the agent has done so far is pushed as it is."""
@@ -137,7 +178,7 @@ class _IssueRun:
         return plan
 
     def _work(self, workspace: Workspace, plan: Plan, agent: str) -> None:
-        self._check_confinement()
+        check_confinement(self._parts, self.journal.warn)
         environment = self._prepare(workspace)
         word = "continued" if workspace.resumed else "new"
         self.journal.step(READY, StepState.DONE, f"{workspace.branch} ({word}), base {self.journal.report.base}")
@@ -145,27 +186,9 @@ class _IssueRun:
         continuation = ForcedContinuationService(self._parts.settings.configuration.attempts)
         self._desk = SubmissionDesk(self._parts, workspace, environment, self.journal, continuation, agent=agent)
         profile = self._parts.profiles[agent]
-        step = AgentStep(self._parts, self._issue, plan, profile, workspace, environment, self.journal)
+        step = AgentStep(self._parts, self._issue, plan, profile, workspace, environment, self.journal, self._why_stop)
         result = step.run(self._desk)
         self._close(workspace, self._desk, result)
-
-    def _check_confinement(self) -> None:
-        """See that a confined command can read no secret, before the agent may run one."""
-        parts = self._parts
-        secrets = parts.settings.environment.all_secrets()
-        leak = self_test(parts.agent_sandbox)
-        if leak is None:
-            leak = self_test(parts.agent_sandbox, secrets)
-            if leak is None:
-                return
-            if parts.person is not None or parts.settings.configuration.sandbox.allow_unconfined:
-                self.journal.warn(f"{leak}. Run as root, or take the keys out of the shell's environment")
-                return
-        raise Refused(
-            f"The confinement of this runner does not hold (refused): {leak}",
-            mend="Let the runner run as root in a container of its own, so that commands get another uid; or set "
-            "sandbox.allow_unconfined in .coordinator.yml and accept the risk",
-        )
 
     def _prepare(self, workspace: Workspace) -> TargetEnvironment:
         """Prepare the target's environment from the base commit, before the agent can change anything."""
@@ -178,6 +201,15 @@ class _IssueRun:
         seconds = self._parts.clock() - started
         self.journal.note(f"environment of the project: {environment.origin}", seconds)
         return environment
+
+    def _check_claim(self) -> None:
+        """Leave branch and comment to the run that has the issue by now."""
+        if self._claim is not None and self._claim.is_lost():
+            self.journal.stop_publishing()
+            raise Unreachable(TAKEN_OVER, mend="Look at the comment of that run; nothing needs to be done here")
+
+    def _why_stop(self) -> str:
+        return self._claim.why_stop() if self._claim else ""
 
     def _close(self, workspace: Workspace, desk: SubmissionDesk, result: AgentResult) -> None:
         outcome, code = _ENDINGS[result.ending]
@@ -217,6 +249,7 @@ class _IssueRun:
             return
         refuse_secrets(workspace, candidate, self._parts.settings.environment.all_secrets())
         try:
+            self._check_claim()
             push_work(workspace, candidate, self.journal)
         except CoordinatorError:
             patch = self._parts.kept / "work.patch"
@@ -231,7 +264,8 @@ class _IssueRun:
         self.journal.show(last=True)
 
 
-def _open_journal(parts: Parts, issue: Issue, verified: str, event: str) -> Journal:
+def _open_journal(parts: Parts, order: WorkOrder) -> Journal:
+    issue = order.issue
     started = parts.now()
     environment = parts.settings.environment
     gates = parts.settings.configuration.gates
@@ -240,13 +274,13 @@ def _open_journal(parts: Parts, issue: Issue, verified: str, event: str) -> Jour
         job_url=environment.run_url(),
         issue_number=issue.number,
         issue_title=issue.title,
-        event=event,
-        verified=verified,
+        event=order.event,
+        verified=order.verified,
         gates=tuple(name for name in ("build", "lint", "test", "coverage") if getattr(gates, name).enabled),
         attempt_limit=parts.settings.configuration.attempts,
         sandbox=parts.agent_sandbox.description,
         settings={name: str(value) for name, value in parts.settings.describe().items()},
-        how_to_stop="close the issue" if parts.person is None else "press Ctrl-C",
+        how_to_stop=HOW_TO_STOP if parts.person is None else "press Ctrl-C",
         started_at=started,
         updated_at=started,
     )

@@ -43,12 +43,13 @@ def checked_token(token: SecretStr) -> SecretStr:
     return SecretStr(text)
 
 
-def basic_authorization(token: SecretStr) -> str:
+def basic_authorization(token: SecretStr, *, user: str = "x") -> str:
     """Return the header value with which git over http sends a token.
 
-    Gitea takes a token as the password of any user name (services/auth/basic.go); Forgejo and GitHub do too.
+    Gitea takes a token as the password of any user name (services/auth/basic.go), and Forgejo does too; GitHub's
+    documentation names ``x-access-token`` for the token of an app, which a job's token is.
     """
-    return f"Basic {_basic(token)}"
+    return f"Basic {_basic(token, user)}"
 
 
 def forms_of(token: SecretStr) -> tuple[str, ...]:
@@ -57,5 +58,5 @@ def forms_of(token: SecretStr) -> tuple[str, ...]:
     return (text, _basic(token), quote(text, safe=""))
 
 
-def _basic(token: SecretStr) -> str:
-    return base64.b64encode(f"x:{token.get_secret_value()}".encode()).decode()
+def _basic(token: SecretStr, user: str = "x") -> str:
+    return base64.b64encode(f"{user}:{token.get_secret_value()}".encode()).decode()

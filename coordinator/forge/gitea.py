@@ -11,33 +11,38 @@ from coordinator.errors import Misconfigured
 from coordinator.forge import gitea_models as answers
 from coordinator.forge.credentials import basic_authorization, checked_address, checked_token
 from coordinator.forge.gitea_access import find_access
-from coordinator.forge.gitea_api import SETTLE_SECONDS, RepositoryApi
+from coordinator.forge.gitea_actions import GiteaActions, find_server
+from coordinator.forge.gitea_api import RepositoryApi
+from coordinator.forge.gitea_facilities import find_facilities
+from coordinator.forge.gitea_issues import GiteaIssues
+from coordinator.forge.gitea_labels import GiteaLabels
+from coordinator.forge.gitea_pulls import GiteaPulls
 from coordinator.forge.http import Call, RestClient
-from coordinator.forge.models import Dependencies, GitRemote
-from coordinator.forge.protocol import Missing, PullRequestForbidden
+from coordinator.forge.models import GitRemote
+from coordinator.forge.protocol import Missing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pydantic import SecretStr
 
-    from coordinator.forge.http import Deadline
     from coordinator.forge.models import (
         Access,
         Account,
         Comment,
         CommitStatus,
+        Dependencies,
+        Facility,
         HistoryEntry,
         Issue,
         PullRequest,
         Repository,
+        Server,
     )
-    from coordinator.forge.reply import Reply
 
 DESCRIPTION_LIMIT = 140
 """Characters of a status (GitHub's limit, so that all forges show the same)."""
 
-_OPEN_BY_HAND = "Open it by hand on the page that compares the branches, or give the coordinator a user's token"
 _REPOSITORY = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -71,6 +76,11 @@ class GiteaForge:
         self._rest = connect(api_url, self._token)
         self._api = RepositoryApi(self._rest, repository)
         self._name = repository
+        self._actions = GiteaActions(self._rest, self._api, repository)
+        self._labels = GiteaLabels(self._rest, self._api, repository)
+        self._issues = GiteaIssues(self._rest, self._api, repository, self._labels, self.myself)
+        self._pulls = GiteaPulls(self._rest, self._api, repository, self._commit)
+        self._server: Server | None = None
         self._myself: Account | None = None
         self._repository: Repository | None = None
 
@@ -91,6 +101,20 @@ class GiteaForge:
     def kind(self) -> str:
         """``gitea``, for Forgejo too."""
         return "gitea"
+
+    def server(self) -> Server:
+        """Return which server this is, asked once."""
+        if self._server is None:
+            self._server = find_server(self._rest)
+        return self._server
+
+    def facilities(self) -> tuple[Facility, ...]:
+        """Return what this server and token offer and lack."""
+        return find_facilities(self._rest, self._api, self._name, self.myself(), self.server())
+
+    def secret_names(self) -> tuple[str, ...] | None:
+        """Return the names of the secrets that workflows get; None where the token may not ask."""
+        return self._actions.secret_names()
 
     def myself(self) -> Account:
         """Return the account behind the token, asked once; id -2 for a job's token."""
@@ -141,101 +165,62 @@ class GiteaForge:
 
     def issue(self, number: int) -> Issue:
         """Return one issue or pull request."""
-        return self._api.get(f"/issues/{number}", f"read {self._issue_name(number)}").parse(answers.ISSUE).issue()
+        return self._issues.read(number)
+
+    def find_issues(self, *, assignee: str, label: str) -> tuple[Issue, ...]:
+        """Return the open issues that are assigned to an account or have a label."""
+        return self._issues.find(assignee=assignee, label=label)
 
     def history(self, number: int) -> tuple[HistoryEntry, ...]:
-        """Return the assignments and labels of the timeline.
-
-        It is read in one piece, without ``page``: the server leaves entries out *after* it has cut a page, so that
-        neither a short nor an empty page, nor ``X-Total-Count``, means the end (routers/api/v1/repo/issue_comment.go).
-        """
-        call = self._api.call(f"/issues/{number}/timeline", f"read the history of {self._issue_name(number)}")
-        reply = self._api.send_or_explain(call, lambda: self.issue(number))
-        entries = (answer.entry() for answer in reply.parse(answers.TIMELINE) or () if answer is not None)
-        return tuple(entry for entry in entries if entry is not None)
+        """Return the assignments and labels of the timeline."""
+        return self._issues.history(number)
 
     def dependencies(self, number: int) -> Dependencies:
-        """Return the native dependencies; none where the repository has them switched off (404)."""
-        name = self._issue_name(number)
-        try:
-            blockers = tuple(
-                self._api.pages(f"/issues/{number}/dependencies", f"read what blocks {name}", answers.ISSUES)
-            )
-            blocked = tuple(self._api.pages(f"/issues/{number}/blocks", f"read what {name} blocks", answers.ISSUES))
-        except Missing:
-            self.issue(number)
-            return Dependencies()
-        return Dependencies(
-            blocked_by=tuple(answer.number for answer in blockers if answer.belongs_to(self._name)),
-            blocks=tuple(answer.number for answer in blocked if answer.belongs_to(self._name)),
-            foreign=tuple(answer.full_name() for answer in blockers if not answer.belongs_to(self._name)),
-        )
+        """Return the native dependencies; none where the repository has them switched off."""
+        return self._issues.dependencies(number)
+
+    def add_label(self, number: int, label: str) -> None:
+        """Put a label on an issue."""
+        self._labels.add(number, label)
+
+    def remove_label(self, number: int, label: str) -> None:
+        """Take a label off an issue."""
+        self._labels.remove(number, label)
 
     def comments(self, number: int) -> tuple[Comment, ...]:
-        """Return all comments. The server gives them in one piece, whatever page is asked for."""
-        return self._comments(number, None)
+        """Return all comments."""
+        return self._issues.comments(number)
 
     def create_comment(self, number: int, body: str) -> Comment:
-        """Add a comment. After a lost answer one of ours with the same text counts as this one."""
-        name = self._issue_name(number)
-        call = Call("POST", f"{self._api.path}/issues/{number}/comments", f"comment on {name}", json={"body": body})
-        deadline = self._rest.deadline()
-
-        def look() -> Comment | None:
-            mine = self.myself().id
-            found = [one for one in self._comments(number, deadline) if one.author.id == mine and one.body == body]
-            return found[-1] if found else None
-
-        return self._api.post_once(
-            lambda: self._rest.send(call, deadline=deadline).parse(answers.COMMENT).comment(), look
-        )
+        """Add a comment."""
+        return self._issues.create_comment(number, body)
 
     def update_comment(self, comment_id: int, body: str) -> Comment:
         """Replace the text of a comment."""
-        about = f"change comment {comment_id} of {self._name}"
-        call = Call("PATCH", f"{self._api.path}/issues/comments/{comment_id}", about, json={"body": body})
-        return self._rest.send(call).parse(answers.COMMENT).comment()
+        return self._issues.update_comment(comment_id, body)
+
+    def branch_commit(self, branch: str) -> str | None:
+        """Return the commit at the tip of a branch; None where there is no such branch."""
+        try:
+            return self._commit(branch)
+        except Missing:
+            return None
+
+    def pull_request(self, number: int) -> PullRequest:
+        """Return one pull request."""
+        return self._pulls.read(number)
 
     def find_pull_request(self, *, head: str, base: str) -> PullRequest | None:
-        """Return the open pull request of two branches of this repository.
-
-        The list is gone through: ``/pulls/{base}/{head}`` also gives closed ones.
-        """
-        return self._open_pull_request(head, base, None)
+        """Return the open pull request of two branches of this repository."""
+        return self._pulls.find(head, base)
 
     def create_pull_request(self, *, head: str, base: str, title: str, body: str, draft: bool) -> PullRequest:
-        """Open a pull request, or update the open one (the server answers 409 for a pair that has one)."""
-        refused = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
-        fields = {"head": head, "base": base, "title": answers.draft_title(title, draft=draft), "body": body}
-        call = Call(
-            "POST", f"{self._api.path}/pulls", f"open a pull request in {self._name}", json={**fields}, accept=refused
-        )
-        deadline = self._rest.deadline()
-
-        def take_over() -> PullRequest | None:
-            existing = self._open_pull_request(head, base, deadline)
-            return existing and self.update_pull_request(existing.number, title=title, body=body, draft=draft)
-
-        def post() -> PullRequest:
-            reply = self._rest.send(call, deadline=deadline)
-            if reply.status == HTTPStatus.NOT_FOUND:
-                self._be_sure_of(head, base)
-                reply = self._rest.send(call, deadline=deadline)
-            if reply.succeeded:
-                return reply.parse(answers.PULL).pull_request()
-            existing = take_over() if reply.status == HTTPStatus.CONFLICT else None
-            if existing is None:
-                raise self._not_opened(reply)
-            return existing
-
-        return self._api.post_once(post, take_over)
+        """Open a pull request, or update the open one."""
+        return self._pulls.create(head=head, base=base, title=title, body=body, draft=draft)
 
     def update_pull_request(self, number: int, *, title: str, body: str, draft: bool) -> PullRequest:
-        """Replace title, body and draft state, which is a prefix of the title."""
-        fields = {"title": answers.draft_title(title, draft=draft), "body": body}
-        about = f"change pull request {number} of {self._name}"
-        reply = self._rest.send(Call("PATCH", f"{self._api.path}/pulls/{number}", about, json={**fields}))
-        return reply.parse(answers.PULL).pull_request()
+        """Replace title, body and draft state."""
+        return self._pulls.update(number, title=title, body=body, draft=draft)
 
     def set_statuses(self, commit: str, statuses: Sequence[CommitStatus]) -> None:
         """Set commit statuses. The last one of a context is the one that counts, so they may be sent again."""
@@ -247,39 +232,17 @@ class GiteaForge:
             call = Call("POST", path, about, json=fields, repeatable=True)
             self._api.send_or_explain(call, lambda: self._commit(commit))
 
+    def dispatch(self, workflow: str, *, ref: str, inputs: Mapping[str, str]) -> None:
+        """Start a workflow."""
+        self._actions.dispatch(workflow, ref=ref, inputs=inputs)
+
+    def run_is_cancelled(self, *, run_id: int | None, run_number: int | None) -> bool:  # noqa: ARG002  (here they count by number)
+        """Return whether a run was cancelled."""
+        return run_number is not None and self._actions.is_cancelled(run_number)
+
     def compare_url(self, *, head: str, base: str) -> str:
         """Return the page with the button that opens the pull request."""
         return f"{self.repository().html_url}/compare/{quote(base)}...{quote(head)}"
-
-    def _comments(self, number: int, deadline: Deadline | None) -> tuple[Comment, ...]:
-        call = self._api.call(f"/issues/{number}/comments", f"read the comments of {self._issue_name(number)}")
-        reply = self._api.send_or_explain(call, lambda: self.issue(number), deadline)
-        return tuple(answer.comment() for answer in reply.parse(answers.COMMENTS))
-
-    def _open_pull_request(self, head: str, base: str, deadline: Deadline | None) -> PullRequest | None:
-        """Return the open one; none also where the list is missing (see `_be_sure_of`)."""
-        query = {"state": "open", "sort": "recentupdate", "base_branch": base}
-        about = f"list the pull requests of {self._name}"
-        try:
-            for answer in self._api.pages("/pulls", about, answers.PULLS, query=query, deadline=deadline):
-                if answer.joins(head, base):
-                    return answer.pull_request()
-        except Missing:
-            return None
-        return None
-
-    def _not_opened(self, reply: Reply) -> Misconfigured:
-        error = self._rest.refusal(reply)
-        return error if reply.status == HTTPStatus.CONFLICT else PullRequestForbidden(error.what, mend=_OPEN_BY_HAND)
-
-    def _be_sure_of(self, head: str, base: str) -> None:
-        """Raise `Missing` when one of the branches is why a pull request got 404; else give the server a moment.
-
-        For about a second after its first push a repository counts as empty, and all of ``/pulls`` is 404.
-        """
-        for branch in (head, base):
-            self._commit(branch)
-        self._rest.pause(SETTLE_SECONDS)
 
     def _commit(self, ref: str) -> str:
         """Return the id of a branch's commit, or of a commit that exists; raise `Missing` for any other."""
@@ -290,9 +253,6 @@ class GiteaForge:
         return (
             self._api.get(f"/branches/{path}", f"find the branch {ref} of {self._name}").parse(answers.BRANCH).commit.id
         )
-
-    def _issue_name(self, number: int) -> str:
-        return f"issue {number} of {self._name}"
 
 
 def _origin(address: str) -> str:

@@ -21,8 +21,8 @@ T = TypeVar("T")
 
 PAGE_SIZE = 50
 """The most that a server gives by default (``MAX_RESPONSE_ITEMS``); it may be configured lower."""
-PAGE_LIMIT = 100
-"""Pages after which a list counts as endless."""
+PAGE_LIMIT = 1000
+"""Pages after which a list counts as endless: fifty thousand issues, and a server that ignores ``page``."""
 SETTLE_SECONDS = 1.0
 """How long to wait for work that the server still does in the background."""
 

@@ -49,6 +49,12 @@ class UserAnswer(Foreign):
         return Account(id=self.id, login=self.login)
 
 
+class RightsAnswer(Foreign):
+    """What the account behind the token may do in a repository."""
+
+    push: bool = False
+
+
 class RepositoryAnswer(Foreign):
     """A repository."""
 
@@ -57,6 +63,7 @@ class RepositoryAnswer(Foreign):
     default_branch: str
     html_url: str
     private: bool = False
+    permissions: RightsAnswer | None = None
 
     def repository(self) -> Repository:
         """Return it in our words."""
@@ -72,6 +79,7 @@ class RepositoryAnswer(Foreign):
 class LabelAnswer(Foreign):
     """A label."""
 
+    id: int = 0
     name: str
 
 
@@ -97,6 +105,7 @@ class IssueAnswer(Foreign):
     labels: tuple[LabelAnswer, ...] | None = None
     updated_at: datetime
     html_url: str = ""
+    comments: int | None = None
     pull_request: PullMark | None = None
     repository: RepositoryName | None = None
 
@@ -120,6 +129,7 @@ class IssueAnswer(Foreign):
             labels=tuple(label.name for label in self.labels or ()),
             updated_at=self.updated_at if self.updated_at.timestamp() > 0 else None,
             html_url=self.html_url,
+            comment_count=self.comments,
             is_pull_request=self.pull_request is not None,
         )
 
@@ -245,6 +255,31 @@ class TeamAnswer(Foreign):
     """Right by unit, e.g. ``{"repo.code": "read", "repo.pulls": "write"}``."""
 
 
+class VersionAnswer(Foreign):
+    """What a server says of itself."""
+
+    version: str = ""
+
+
+class SecretAnswer(Foreign):
+    """A secret, as far as anybody gets to see it."""
+
+    name: str
+
+
+class TaskAnswer(Foreign):
+    """A job of a run."""
+
+    run_number: int
+    status: str
+
+
+class TasksAnswer(Foreign):
+    """Jobs, newest first; null for none."""
+
+    workflow_runs: tuple[TaskAnswer, ...] | None = None
+
+
 def account_of(user: UserAnswer | None) -> Account:
     """Return the account, or the one that stands for a deleted one."""
     return GHOST if user is None else user.account()
@@ -255,6 +290,11 @@ USERS = TypeAdapter(tuple[UserAnswer, ...])
 REPOSITORY = TypeAdapter(RepositoryAnswer)
 ISSUE = TypeAdapter(IssueAnswer)
 ISSUES = TypeAdapter(tuple[IssueAnswer, ...])
+LABEL = TypeAdapter(LabelAnswer)
+LABELS = TypeAdapter(tuple[LabelAnswer, ...])
+VERSION = TypeAdapter(VersionAnswer)
+SECRETS = TypeAdapter(tuple[SecretAnswer, ...])
+TASKS = TypeAdapter(TasksAnswer)
 COMMENT = TypeAdapter(CommentAnswer)
 COMMENTS = TypeAdapter(tuple[CommentAnswer, ...])
 TIMELINE: TypeAdapter[tuple[TimelineAnswer | None, ...] | None] = TypeAdapter(tuple[TimelineAnswer | None, ...] | None)

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Self, TypeAlias
@@ -17,6 +17,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_e
 
 from coordinator.errors import Misconfigured, Unreachable
 from coordinator.forge.credentials import checked_address, checked_token, forms_of
+from coordinator.forge.rate_limit import seconds_until_allowed
 from coordinator.forge.reply import Reply, refusal
 
 if TYPE_CHECKING:
@@ -45,10 +46,12 @@ class Uncertain(Unreachable):
 class _Failed(Exception):
     """One try that came to nothing."""
 
-    def __init__(self, cause: str, *, maybe_done: bool, retry_after: float = 0.0) -> None:
+    def __init__(self, cause: str, *, maybe_done: bool, retry_after: float = 0.0, limited: bool = False) -> None:
         super().__init__(cause)
         self.maybe_done = maybe_done
         self.retry_after = retry_after
+        self.limited = limited
+        """Whether it was turned away because there were too many requests."""
 
 
 class Deadline:
@@ -74,6 +77,8 @@ class Call:
     """Completes "the token may not …", e.g. ``read issue 7 of acme/app``."""
     query: Query | None = None
     json: JsonValue = None
+    headers: Mapping[str, str] | None = None
+    """Sent beside our own; not the token."""
     accept: Collection[int] = ()
     """Statuses that the caller deals with itself, beside those that mean success."""
     repeatable: bool | None = None
@@ -133,9 +138,9 @@ class RestClient:
     def send(self, call: Call, *, deadline: Deadline | None = None) -> Reply:
         """Send one request, again where that is harmless, until there is an answer.
 
-        Tried again are: no connection, no answer, 429 and 5xx; for a request that is not repeatable only what the
-        server certainly has not carried out. Raises `Missing` for 404, `Misconfigured` for any other refusal,
-        `Uncertain` or `Unreachable` when all tries failed.
+        Tried again are: no connection, no answer, 429, 403 for too many requests, and 5xx; for a request that is not
+        repeatable only what the server certainly has not carried out. Raises `Missing` for 404 and 410,
+        `Misconfigured` for any other refusal, `Uncertain` or `Unreachable` when all tries failed.
         """
         end = deadline or self.deadline()
         wait = wait_random_exponential(multiplier=0.5, max=8)
@@ -155,6 +160,8 @@ class RestClient:
         try:
             reply = tries(self._try, call, end)
         except _Failed as error:
+            if error.limited:
+                raise self._limited(error, call) from None
             kind = Uncertain if error.maybe_done and not call.may_repeat else Unreachable
             what = f"{self.host} failed when asked to {call.about}: {self._clean(str(error))}"
             raise kind(
@@ -173,9 +180,12 @@ class RestClient:
             raise _Failed(_cause(error), maybe_done=False) from None
         except httpx.RequestError as error:
             raise _Failed(_cause(error), maybe_done=True) from None
+        retry_after = _retry_after(reply.headers.get("retry-after", ""))
+        wait = seconds_until_allowed(reply, retry_after)
+        if wait is not None:
+            raise _Failed(f"status {reply.status} {reply.message()}", maybe_done=False, retry_after=wait, limited=True)
         if reply.status in call.accept or not _passing(reply.status):
             return reply
-        retry_after = _retry_after(reply.headers.get("retry-after", ""))
         refused_early = reply.status == HTTPStatus.TOO_MANY_REQUESTS or retry_after > 0
         raise _Failed(f"status {reply.status} {reply.message()}", maybe_done=not refused_early, retry_after=retry_after)
 
@@ -188,7 +198,11 @@ class RestClient:
             f"{self.api_url}{call.path}",
             params=dict(call.query) if call.query else None,
             json=call.json,
-            headers={"Authorization": f"token {self._token.get_secret_value()}", "Accept": "*/*"},
+            headers={
+                "Accept": "*/*",
+                **(call.headers or {}),
+                "Authorization": f"token {self._token.get_secret_value()}",
+            },
             timeout=timeout,
         ) as response:
             for chunk in response.iter_bytes():
@@ -208,6 +222,12 @@ class RestClient:
     def refusal(self, reply: Reply) -> Misconfigured:
         """Return the error for an answer that is not one of success."""
         return refusal(reply, self.api_url, self._clean)
+
+    def _limited(self, error: _Failed, call: Call) -> Unreachable:
+        over = datetime.now(UTC) + timedelta(seconds=error.retry_after)
+        what = f"{self.host} takes no more requests of this token for now, asked to {call.about}"
+        mend = f"Run again after {over:%Y-%m-%d %H:%M:%S} UTC, when the limit is over"
+        return Unreachable(f"{what}: {self._clean(str(error))}", mend=mend)
 
     def _clean(self, text: str) -> str:
         """Return someone else's text as one short line without the token."""

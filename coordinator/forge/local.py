@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Self
 from coordinator.errors import Misconfigured
 from coordinator.forge.issue_file import read_issue_file
 from coordinator.forge.local_git import LocalGit
-from coordinator.forge.local_store import FIRST_PULL_REQUEST, IssueRecord, LocalStore, PullRequestHead
+from coordinator.forge.local_pulls import LocalPulls
+from coordinator.forge.local_store import FIRST_PULL_REQUEST, IssueRecord, LocalStore
 from coordinator.forge.models import (
     Access,
     Account,
@@ -34,16 +35,16 @@ from coordinator.forge.models import (
     HistoryEntry,
     Issue,
     Permission,
-    PullRequest,
     Repository,
+    Server,
 )
-from coordinator.forge.protocol import Missing
+from coordinator.forge.protocol import DispatchUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from coordinator.forge.issue_file import IssueFile
-    from coordinator.forge.models import Comment, CommitStatus
+    from coordinator.forge.models import Comment, CommitStatus, Facility, PullRequest
 
 LOCAL_USER = Account(id=1, login="local")
 
@@ -64,6 +65,7 @@ class LocalForge:
         self._git = LocalGit(repository)
         self._user = user
         self._now = now
+        self._pulls = LocalPulls(self._store, self._git, now)
 
     @classmethod
     def of(cls, repository: Path) -> Self:
@@ -117,6 +119,18 @@ class LocalForge:
             html_url=file.resolve().as_uri(),
         )
 
+    def server(self) -> Server:
+        """Return that there is none."""
+        return Server(product="local", version="")
+
+    def facilities(self) -> tuple[Facility, ...]:
+        """Return nothing: a folder is the same everywhere."""
+        return ()
+
+    def secret_names(self) -> tuple[str, ...] | None:
+        """Return none: a folder has no workflows that would get any."""
+        return ()
+
     def myself(self) -> Account:
         """Return the local user."""
         return self._user
@@ -152,7 +166,7 @@ class LocalForge:
     def issue(self, number: int) -> Issue:
         """Return one issue, or pull request as an issue."""
         if self._store.has_pull(number):
-            return self._pull_as_issue(number)
+            return self._pulls.read_as_issue(number, self._user)
         record, text = self._store.issue(number)
         return Issue(
             number=number,
@@ -161,9 +175,14 @@ class LocalForge:
             state=record.state,
             author=self._user,
             assignees=(self._user,),
+            labels=record.labels,
             updated_at=record.updated_at,
             html_url=self._store.text_path(number).as_uri(),
         )
+
+    def find_issues(self, *, assignee: str, label: str) -> tuple[Issue, ...]:  # noqa: ARG002  (the protocol's signature)
+        """Return all open issues: who puts one into the folder has it worked on."""
+        return tuple(self.issue(number) for number, record in self._store.issues().items() if record.state == "open")
 
     def history(self, number: int) -> tuple[HistoryEntry, ...]:
         """Return that the local user assigned the issue to himself when he imported it; nothing for a pull request."""
@@ -176,6 +195,14 @@ class LocalForge:
         """Return none: a file has its dependencies in its text."""
         self.issue(number)
         return Dependencies()
+
+    def add_label(self, number: int, label: str) -> None:
+        """Put a label on an issue."""
+        self._change_labels(number, lambda labels: tuple(dict.fromkeys((*labels, label))))
+
+    def remove_label(self, number: int, label: str) -> None:
+        """Take a label off an issue."""
+        self._change_labels(number, lambda labels: tuple(one for one in labels if one != label))
 
     def comments(self, number: int) -> tuple[Comment, ...]:
         """Return all comments, in the order in which they were written."""
@@ -193,37 +220,25 @@ class LocalForge:
         with self._store.locked():
             return self._store.change_comment(comment_id, body, self._now())
 
+    def branch_commit(self, branch: str) -> str | None:
+        """Return the commit at the tip of a branch; None where there is no such branch."""
+        return self._git.branch_commit(branch) or None
+
+    def pull_request(self, number: int) -> PullRequest:
+        """Return one pull request."""
+        return self._pulls.read(number)
+
     def find_pull_request(self, *, head: str, base: str) -> PullRequest | None:
         """Return the open pull request of this pair of branches."""
-        found = self._open_pull(head, base)
-        return None if found is None else self._pull(found.number)
+        return self._pulls.find(head, base)
 
     def create_pull_request(self, *, head: str, base: str, title: str, body: str, draft: bool) -> PullRequest:
         """Open a pull request, or update the open one of the pair."""
-        if head == base:
-            raise Misconfigured(f"{head} cannot have a pull request into itself", mend="Name another base branch")
-        for branch in (head, base):
-            if not self._git.branch_commit(branch):
-                raise Missing(f"{self._git.path} has no branch {branch!r}", mend="Push it first")
-        with self._store.locked():
-            now = self._now()
-            page = self._open_pull(head, base) or PullRequestHead(
-                number=self._store.next_pull(),
-                title="",
-                draft=draft,
-                head=head,
-                base=base,
-                created_at=now,
-                updated_at=now,
-            )
-            self._write_pull(page, title, body, draft=draft)
-        return self._pull(page.number)
+        return self._pulls.create(head=head, base=base, title=title, body=body, draft=draft)
 
     def update_pull_request(self, number: int, *, title: str, body: str, draft: bool) -> PullRequest:
         """Replace title, body and draft state."""
-        with self._store.locked():
-            self._write_pull(self._store.pull(number)[0], title, body, draft=draft)
-        return self._pull(number)
+        return self._pulls.update(number, title=title, body=body, draft=draft)
 
     def set_statuses(self, commit: str, statuses: Sequence[CommitStatus]) -> None:
         """Set commit statuses, one per context."""
@@ -231,9 +246,27 @@ class LocalForge:
         with self._store.locked():
             self._store.set_statuses(full, tuple(statuses))
 
+    def dispatch(self, workflow: str, *, ref: str, inputs: Mapping[str, str]) -> None:  # noqa: ARG002  (the same)
+        """Raise `DispatchUnavailable`: a folder has no runner."""
+        raise DispatchUnavailable(
+            f"{workflow} cannot be started: {self._git.path} is a folder, and a folder has no runner",
+            mend="Work on one issue after the other, or use a forge",
+        )
+
+    def run_is_cancelled(self, *, run_id: int | None, run_number: int | None) -> bool:  # noqa: ARG002  (the same)
+        """Return False: whoever ends a run of a folder ends the process."""
+        return False
+
     def compare_url(self, *, head: str, base: str) -> str:  # noqa: ARG002  (the protocol's signature)
         """Return nothing: the local user may always open the pull request."""
         return ""
+
+    def _change_labels(self, number: int, change: Callable[[tuple[str, ...]], tuple[str, ...]]) -> None:
+        with self._store.locked():
+            record, _ = self._store.issue(number)
+            changed = record.model_copy(update={"labels": change(record.labels)})
+            if changed != record:
+                self._store.write_record(changed)
 
     def _refuse_taken(self, holder: IssueRecord | None, number: int, source: str, read: IssueFile) -> None:
         """Raise `Misconfigured` when the number belongs to a pull request, or to another file with another text."""
@@ -251,47 +284,12 @@ class LocalForge:
             number=number,
             title=read.title,
             state=holder.state if holder else "open",
+            labels=holder.labels if holder else (),
             source=source,
             created_at=holder.created_at if holder else now,
             updated_at=holder.updated_at if holder and unchanged else now,
         )
         self._store.write_issue(record, read.text)
-
-    def _open_pull(self, head: str, base: str) -> PullRequestHead | None:
-        pair = (head, base, "open")
-        return next((page for page in self._store.pulls() if (page.head, page.base, page.state) == pair), None)
-
-    def _write_pull(self, page: PullRequestHead, title: str, body: str, *, draft: bool) -> None:
-        change = {"title": title, "draft": draft, "updated_at": self._now()}
-        self._store.write_pull(page.model_copy(update=change), body)
-
-    def _pull(self, number: int) -> PullRequest:
-        page, body = self._store.pull(number)
-        return PullRequest(
-            number=number,
-            title=page.title,
-            body=body,
-            state=page.state,
-            merged=page.merged,
-            draft=page.draft,
-            head=page.head,
-            base=page.base,
-            head_commit=self._git.branch_commit(page.head),
-            url=self._store.pull_path(number).as_uri(),
-        )
-
-    def _pull_as_issue(self, number: int) -> Issue:
-        page, body = self._store.pull(number)
-        return Issue(
-            number=number,
-            title=page.title,
-            body=body,
-            state=page.state,
-            author=self._user,
-            updated_at=page.updated_at,
-            html_url=self._store.pull_path(number).as_uri(),
-            is_pull_request=True,
-        )
 
 
 def _number_of(read: IssueFile, source: str, records: Mapping[int, IssueRecord]) -> int:

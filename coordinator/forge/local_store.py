@@ -23,6 +23,7 @@ class IssueRecord(Frozen):
     number: int
     title: str
     state: Literal["open", "closed"] = "open"
+    labels: tuple[str, ...] = ()
     source: str | None
     """Path of the file it was imported from."""
     created_at: datetime

@@ -87,6 +87,8 @@ class Issue(Frozen):
     updated_at: datetime | None = None
     """None where the event was written before the forge had committed the issue (1970 on Gitea)."""
     html_url: str = ""
+    comment_count: int | None = None
+    """None where the forge does not say."""
     is_pull_request: bool = False
 
 
@@ -128,7 +130,7 @@ class Dependencies(Frozen):
     blocked_by: tuple[int, ...] = ()
     blocks: tuple[int, ...] = ()
     foreign: tuple[str, ...] = ()
-    """Blockers in other repositories, as ``owner/name#number``."""
+    """Open blockers in other repositories, as ``owner/name#number``."""
 
 
 class PullRequest(Frozen):

@@ -169,6 +169,13 @@ class Forge(Protocol):
         """
         ...
 
+    def run_is_cancelled(self, *, run_id: int | None, run_number: int | None) -> bool:
+        """Return whether somebody has cancelled a run of a workflow; False where that cannot be seen.
+
+        A Gitea runner of 2025 tells a silent job nothing about it.
+        """
+        ...
+
     def compare_url(self, *, head: str, base: str) -> str:
         """Return the page on which a person opens the pull request where the token may not; empty for none."""
         ...

@@ -50,13 +50,27 @@ class Reply:
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
 
     def message(self) -> str:
-        """Return the server's own words about an error as they stand: on all forges the key ``message``, if any."""
+        """Return the server's own words about an error as they stand: on all forges the key ``message``, if any.
+
+        GitHub's "Validation Failed" says in ``errors`` what failed: a text, or a list of texts and records.
+        """
         try:
             body = TypeAdapter(dict[str, JsonValue]).validate_json(self.body)
         except ValidationError:
             return ""
-        message = body.get("message", "")
-        return message if isinstance(message, str) else ""
+        message, errors = body.get("message", ""), body.get("errors")
+        details = [_detail(one) for one in (errors if isinstance(errors, list) else [errors])]
+        return ": ".join(text for text in (message, "; ".join(filter(None, details))) if isinstance(text, str) and text)
+
+
+def _detail(error: JsonValue) -> str:
+    """Return one of GitHub's ``errors``: ``{"resource", "field", "code", "message"}``, the last for some codes only."""
+    if isinstance(error, str):
+        return error
+    if not isinstance(error, dict):
+        return ""
+    message = error.get("message")
+    return message if isinstance(message, str) else f"{error.get('field', '')} {error.get('code', '')}".strip()
 
 
 def refusal(reply: Reply, api_url: str, clean: Callable[[str], str]) -> Misconfigured:
@@ -74,7 +88,7 @@ def refusal(reply: Reply, api_url: str, clean: Callable[[str], str]) -> Misconfi
     if reply.status == HTTPStatus.FORBIDDEN:
         mend = "Give its account write access, and the token the scopes write:repository, write:issue, read:user"
         return Misconfigured(f"the token may not {about} on {host}{detail}", mend=mend)
-    if reply.status == HTTPStatus.NOT_FOUND:
+    if reply.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
         what = f"cannot {about} on {host}: there is no such thing, or the token may not see it{detail}"
         return Missing(what, mend="Check the name and the number, and that the token's account may read the repository")
     if reply.status == HTTPStatus.LOCKED:

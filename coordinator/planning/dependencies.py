@@ -1,17 +1,18 @@
-"""What an issue waits for, by the forge's own dependencies and by its text."""
+"""What an issue waits for, by the forge's own dependencies and by what is written."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from coordinator.planning.show import hashes
+from coordinator.planning.show import cycle_text, hashes
 from coordinator.planning.values import unique
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from coordinator.forge.models import Dependencies
+    from coordinator.planning.metadata import PartialMetadata
 
     IssueState = Callable[[int], Literal["open", "closed"] | None]
     """The state of an issue now; None when there is no such issue."""
@@ -25,42 +26,82 @@ class Blockers:
     open: tuple[int, ...] = ()
     """Blockers that are not closed."""
     missing: tuple[int, ...] = ()
-    """Blockers that the issue names and that do not exist."""
+    """Blockers that are named and that do not exist."""
+    foreign: tuple[str, ...] = ()
+    """Blockers in other repositories, whose state nobody here knows."""
+    cycle: tuple[int, ...] = ()
+    """A cycle that the issue is on: each waits for the next, the last for the first."""
     notes: tuple[str, ...] = ()
 
     @property
     def blocked_by(self) -> tuple[int, ...]:
-        """Everything that keeps the issue from being started."""
+        """The issues of this repository that keep the issue from being started."""
         return self.open + self.missing
 
     @property
+    def any(self) -> bool:
+        """Whether anything at all keeps the issue from being started."""
+        return bool(self.open or self.missing or self.foreign)
+
+    @property
+    def for_good(self) -> bool:
+        """Whether waiting would never end: a person has to change something."""
+        return bool(self.missing or self.foreign or self.cycle)
+
+    @property
     def reason(self) -> str:
-        """One line on why the issue cannot start; empty when it can."""
+        """One line on why the issue cannot start and what to do; empty when it can."""
         parts = []
         if self.missing:
             word = "does" if len(self.missing) == 1 else "do"
             parts.append(f"{hashes(self.missing)} {word} not exist: correct the dependencies of the issue")
-        if self.open:
-            parts.append(f"waits for {hashes(self.open)}")
+        parts += [
+            f"{_foreign_name(reference)}, where nobody watches it: remove the dependency once it is done"
+            for reference in self.foreign
+        ]
+        if self.cycle:
+            parts.append(f"cycle {cycle_text(self.cycle)}: remove one of these dependencies")
+        if waits := [number for number in self.open if number not in self.cycle]:
+            parts.append(f"waits for {hashes(waits)}")
         return "; ".join(parts)
+
+
+def _foreign_name(reference: str) -> str:
+    """Name an issue elsewhere; Gitea tells of one in a repository that the token may not read that it exists only."""
+    hidden = reference.startswith("?")
+    return (
+        "an issue is in a repository that the token may not read" if hidden else f"{reference} is in another repository"
+    )
+
+
+def waits_for(
+    number: int, *, native: Dependencies, said: PartialMetadata, named_by: Iterable[int] = ()
+) -> tuple[int, ...]:
+    """Return what an issue waits for, whatever its state: the forge's edges first, then those that are written.
+
+    `said` is the text of the issue, `named_by` are the issues whose text says that they block it.
+    """
+    every = unique([*native.blocked_by, *said.blocked_by, *named_by])
+    return tuple(other for other in every if other != number)
 
 
 def find_blockers(
     number: int,
     *,
     native: Dependencies,
-    blocked_by: Iterable[int],
-    blocks: Iterable[int],
+    said: PartialMetadata,
+    named_by: Iterable[int],
     issue_state: IssueState,
+    cycle: tuple[int, ...] = (),
 ) -> Blockers:
-    """Merge the forge's dependencies with those of the text, and look up which blockers are still open."""
-    waits_for = unique([*native.blocked_by, *blocked_by])
-    notes = [f"waits for itself (#{number}), which is ignored"] if number in waits_for else []
-    notes += [f"{reference} blocks it in another repository and is not watched" for reference in native.foreign]
-    states = {other: issue_state(other) for other in waits_for if other != number}
+    """Tell which of the things that an issue waits for are still in its way; see `waits_for`."""
+    states = {other: issue_state(other) for other in waits_for(number, native=native, said=said, named_by=named_by)}
+    itself = number in {*native.blocked_by, *said.blocked_by}
     return Blockers(
-        blocks=tuple(other for other in unique([*native.blocks, *blocks]) if other != number),
+        blocks=tuple(other for other in unique([*native.blocks, *said.blocks]) if other != number),
         open=tuple(other for other, state in states.items() if state == "open"),
         missing=tuple(other for other, state in states.items() if state is None),
-        notes=tuple(notes),
+        foreign=unique([*native.foreign, *said.foreign]),
+        cycle=cycle,
+        notes=(f"waits for itself (#{number}), which is ignored",) if itself else (),
     )

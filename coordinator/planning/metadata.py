@@ -57,6 +57,8 @@ class PartialMetadata(Frozen):
     priority: str | None = None
     blocks: tuple[int, ...] = ()
     blocked_by: tuple[int, ...] = ()
+    foreign: tuple[str, ...] = ()
+    """Blockers in other repositories, as ``owner/name#number``."""
     source: dict[str, str] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -65,11 +67,13 @@ class PartialMetadata(Frozen):
 class _Found:
     """What has been read so far. The first valid word on a field stands; lists add up: no blocker is lost."""
 
+    repository: str
     difficulty: Difficulty | None = None
     estimated_context: int | None = None
     assigned_agent: str | None = None
     priority: str | None = None
     lists: dict[str, list[int]] = field(default_factory=lambda: {name: [] for name in _LISTS})
+    foreign: list[str] = field(default_factory=list)
     source: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -83,8 +87,11 @@ class _Found:
             self._take_single(name, text, source)
 
     def _take_list(self, name: str, text: str, source: str) -> None:
-        own, foreign = parse_references(text)
-        self.notes += [f"{name} {reference} is in another repository and is not watched" for reference in foreign]
+        own, foreign = parse_references(text, self.repository)
+        if name == "blocked_by":
+            self.foreign += foreign
+        else:
+            self.notes += [f"{name} {reference} is in another repository and is not watched" for reference in foreign]
         if own:
             self.lists[name] += own
             self.source.setdefault(name, source)
@@ -113,12 +120,13 @@ _SINGLE: dict[str, Callable[[str], object | None]] = {
 }
 
 
-def read_metadata(body: str, labels: Sequence[str] = ()) -> PartialMetadata:
+def read_metadata(body: str, labels: Sequence[str] = (), *, repository: str = "") -> PartialMetadata:
     """Read what the text and the labels of an issue say. Never raises: what is not understood becomes a note.
 
-    Front matter counts before headings and lines, and those before labels such as ``difficulty/hard``.
+    Front matter counts before headings and lines, and those before labels such as ``difficulty/hard``. `repository`
+    is the ``owner/name`` of the issue's own, in which ``owner/name#5`` is just ``#5``.
     """
-    found = _Found()
+    found = _Found(repository)
     front_matter, text = split_front_matter(body)
     _read_front_matter(front_matter, found)
     _read_lines(plain_lines(text), found)
@@ -130,6 +138,7 @@ def read_metadata(body: str, labels: Sequence[str] = ()) -> PartialMetadata:
         priority=found.priority,
         blocks=unique(found.lists["blocks"]),
         blocked_by=unique(found.lists["blocked_by"]),
+        foreign=unique(found.foreign),
         source=found.source,
         notes=tuple(found.notes[:MOST_NOTES]),
     )

@@ -115,6 +115,10 @@ class Plan(Frozen):
     """Open issues that this one waits for, and those that it names but that do not exist."""
     missing: tuple[int, ...] = ()
     """Those of `blocked_by` that do not exist: waiting would never end."""
+    foreign: tuple[str, ...] = ()
+    """Blockers in other repositories, as ``owner/name#number``: nobody here would see them closed."""
+    cycle: tuple[int, ...] = ()
+    """Issues that wait for each other, this one among them: waiting would never end."""
     blocks: tuple[int, ...] = ()
     agent: str | None
     """Name of the chosen profile; None when nothing fits."""
@@ -122,3 +126,11 @@ class Plan(Frozen):
     """One line: why this agent, or why none and what to do."""
     ready: bool
     """Whether work may start now."""
+    closed: bool = False
+    """Whether the issue itself is closed."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether nothing but open issues holds it up, so that it can start by itself once these are closed."""
+        for_good = self.missing or self.foreign or self.cycle or self.closed or self.agent is None
+        return bool(self.blocked_by) and not for_good

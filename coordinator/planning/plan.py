@@ -6,17 +6,15 @@ from typing import TYPE_CHECKING
 
 from coordinator.errors import CoordinatorError
 from coordinator.planning.assignment import assign
-from coordinator.planning.dependencies import find_blockers
 from coordinator.planning.estimate import Survey
-from coordinator.planning.metadata import read_metadata
 from coordinator.planning.models import Difficulty, IssueMetadata, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from coordinator.forge.models import Dependencies, Issue
+    from coordinator.forge.models import Issue
     from coordinator.planning.classify import Classification, PlanningModel
-    from coordinator.planning.dependencies import Blockers, IssueState
+    from coordinator.planning.dependencies import Blockers
     from coordinator.planning.file_index import Reader
     from coordinator.planning.metadata import PartialMetadata
     from coordinator.planning.models import AgentProfile, ContextEstimate
@@ -30,25 +28,17 @@ def make_plan(
     profiles: Mapping[str, AgentProfile],
     unavailable: Mapping[str, str],
     requested_agent: str | None,
-    dependencies: Dependencies,
-    issue_state: IssueState,
+    said: PartialMetadata,
+    blockers: Blockers,
     model: PlanningModel | None,
 ) -> Plan:
-    """Plan one issue.
+    """Plan one issue, of which `said` is what it says and `blockers` what is in its way.
 
     `files` lists the base commit (path to bytes) and `read` gives one of them; `unavailable` is what
     `endpoints.unavailable_agents` returns. The model is asked only about an issue that may start and that does not
     say how hard it is. Raises `Misconfigured` as `assignment.assign` does.
     """
-    said = read_metadata(issue.body, issue.labels)
-    blockers = find_blockers(
-        issue.number,
-        native=dependencies,
-        blocked_by=said.blocked_by,
-        blocks=said.blocks,
-        issue_state=issue_state,
-    )
-    may_start = issue.state == "open" and not blockers.blocked_by
+    may_start = issue.state == "open" and not blockers.any
     survey = Survey(issue.title, issue.body, files, read)
     metadata, estimate = _complete(issue, said, survey, blockers, model if may_start else None)
     assignment = assign(metadata, estimate, profiles, requested=requested_agent, unavailable=unavailable)
@@ -60,10 +50,13 @@ def make_plan(
         estimate=estimate,
         blocked_by=blockers.blocked_by,
         missing=blockers.missing,
+        foreign=blockers.foreign,
+        cycle=blockers.cycle,
         blocks=blockers.blocks,
         agent=assignment.agent,
         reason="; then ".join(part for part in (held, assignment.reason) if part),
         ready=may_start and assignment.agent is not None,
+        closed=issue.state == "closed",
     )
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from pydantic import JsonValue
 
     from coordinator.planning.models import Plan
+
+MOST_NAMED = 20
+"""Issues that one line names: a person reads no more, and a forge cuts what is longer."""
 
 
 def plan_json(plan: Plan) -> dict[str, JsonValue]:
@@ -33,7 +36,7 @@ def plan_text(plan: Plan) -> str:
         ("issue", f"#{plan.number} {plan.title}"),
         ("difficulty", f"{metadata.difficulty.value} ({metadata.source.get('difficulty', 'default')})"),
         ("context", f"about {thousands(plan.estimate.tokens)} tokens ({plan.estimate.reason})"),
-        ("blocked by", hashes(plan.blocked_by) or "nothing"),
+        ("blocked by", ", ".join([*map(_hash, plan.blocked_by), *plan.foreign]) or "nothing"),
         ("blocks", hashes(plan.blocks) or "nothing"),
         ("agent", plan.agent or "none"),
         ("why", plan.reason),
@@ -52,6 +55,20 @@ def thousands(tokens: int) -> str:
     return f"{round(tokens / 1000)}k" if tokens >= 1_000 else str(tokens)  # noqa: PLR2004  (the meaning of k)
 
 
-def hashes(numbers: Iterable[int]) -> str:
-    """Return numbers as references: ``#9, #10``."""
-    return ", ".join(f"#{number}" for number in numbers)
+def hashes(numbers: Sequence[int]) -> str:
+    """Return numbers as references: ``#9, #10``. Of very many only the first are named."""
+    rest = len(numbers) - MOST_NAMED
+    return ", ".join(map(_hash, numbers[:MOST_NAMED])) + (f" and {rest} more" if rest > 0 else "")
+
+
+def cycle_text(cycle: Sequence[int]) -> str:
+    """Return a cycle as one can follow it: ``#1 → #2 → #1``. Of a very long one only its ends are named."""
+    names = [_hash(number) for number in cycle]
+    if len(names) > MOST_NAMED:
+        half = MOST_NAMED // 2
+        names[half:-half] = [f"({len(names) - 2 * half} more)"]
+    return " → ".join([*names, names[0]])
+
+
+def _hash(number: int) -> str:
+    return f"#{number}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from coordinator.planning.models import Difficulty
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+T = TypeVar("T")
 
 MOST_TOKENS = 100_000_000
 """A larger estimate is a slip of the pen: a hundred times the largest window there is."""
@@ -62,16 +64,17 @@ def parse_difficulty(text: str) -> Difficulty | None:
         return None
 
 
-def parse_references(text: str) -> tuple[list[int], list[str]]:
+def parse_references(text: str, repository: str = "") -> tuple[list[int], list[str]]:
     """Read the list of issues at the start of a text: numbers of this repository, and ``owner/name#5`` of others.
 
-    The list ends at the first other word, so that ``#9 because #8 was odd`` names only 9.
+    The list ends at the first other word, so that ``#9 because #8 was odd`` names only 9. `repository` is the
+    ``owner/name`` of this one; forges take such names without regard to case.
     """
     own: list[int] = []
     foreign: list[str] = []
     rest = _LEADING_WORDS.sub("", text)
     while (found := _REFERENCE.match(rest)) and len(own) + len(foreign) < MOST_REFERENCES:
-        if found["foreign"]:
+        if found["foreign"] and found["foreign"].casefold() != repository.casefold():
             foreign.append(f"{found['foreign']}#{found['number']}")
         else:
             own.append(int(found["number"]))
@@ -79,6 +82,6 @@ def parse_references(text: str) -> tuple[list[int], list[str]]:
     return own, foreign
 
 
-def unique(numbers: Iterable[int]) -> tuple[int, ...]:
-    """Return the numbers once each, in the order of their first appearance."""
-    return tuple(dict.fromkeys(numbers))
+def unique(values: Iterable[T]) -> tuple[T, ...]:
+    """Return the values once each, in the order of their first appearance."""
+    return tuple(dict.fromkeys(values))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from coordinator.report.inert import inert_line, link
+from coordinator.report.inert import code, inert_line, link
 from coordinator.report.sections import (
     agent_words,
     checklist,
@@ -15,6 +15,7 @@ from coordinator.report.sections import (
     marker,
     marker_start,
     notes,
+    verdict_table,
 )
 from coordinator.report.words import clock, headline
 
@@ -30,6 +31,8 @@ COMMENT_LIMIT = 65_000
 
 def comment_body(report: CleanReport) -> str:
     """Return the comment as Markdown, at most `COMMENT_LIMIT` characters."""
+    if report.is_check:
+        return _check_body(report)
     sections = [
         f"{marker(report)}\n### {headline(report)}",
         checklist(report),
@@ -41,6 +44,21 @@ def comment_body(report: CleanReport) -> str:
         _footer(report),
     ]
     return join_within(COMMENT_LIMIT, sections, optional=(3, 6, 5, 4, 2, 1))
+
+
+def _check_body(report: CleanReport) -> str:
+    """Return the comment on a pull request that was judged: the verdict first, and no word about agents."""
+    verdict = report.verdict
+    sections = [
+        f"{marker(report)}\n### {headline(report)}",
+        checklist(report) if report.outcome is None else "",
+        verdict_table(verdict) if verdict else "",
+        failure_details(report.attempts[-1]) if verdict else "",
+        f"Judged against {code(report.base)}, {inert_line(report.verified, 200)}." if verdict else "",
+        notes(report),
+        _footer(report),
+    ]
+    return join_within(COMMENT_LIMIT, sections, optional=(3, 5, 4, 2))
 
 
 def _failure(report: CleanReport) -> str:

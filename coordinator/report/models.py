@@ -121,6 +121,19 @@ class Changes(Frozen):
     deletions: int = 0
 
 
+class QueueReport(Frozen):
+    """What a run has done with the queue."""
+
+    processed_count: int
+    """Issues that were taken: a run was started for them, or they were worked on in this one."""
+    success_count: int
+    """Of these, runs that were started and work that was accepted."""
+    rejection_count: int
+    """Of these, work that was not accepted."""
+    states: dict[str, int] = Field(default_factory=dict)
+    """How many issues the run found in which state."""
+
+
 class RunReport(Frozen):
     """What is known of a run so far. Replaced by a changed copy (`model_copy`) as the run goes on."""
 
@@ -132,6 +145,8 @@ class RunReport(Frozen):
     """Default: that of the outcome."""
     run: str = ""
     """What tells this run from others on the same issue, e.g. the number of the job."""
+    is_check: bool = False
+    """Whether it is about somebody's pull request, which was judged and not worked on. Then `issue_number` is its."""
     job_url: str = ""
     issue_number: int | None = None
     issue_title: str = ""
@@ -160,6 +175,7 @@ class RunReport(Frozen):
     cost_usd: float = 0.0
     activity: Activity | None = None
     peak_context_share: float | None = None
+    peak_context_tokens: int | None = None
     steps: tuple[Step, ...] = ()
     timeline: tuple[TimelineEntry, ...] = ()
     changes: Changes = Changes()
@@ -177,6 +193,8 @@ class RunReport(Frozen):
     started_at: AwareDatetime
     updated_at: AwareDatetime
     report_path: str | None = None
+    queue: QueueReport | None = None
+    """Only of a run that drained the queue."""
 
     @property
     def code(self) -> int:

@@ -9,6 +9,7 @@ from coordinator.report.inert import code, inert_line, link
 from coordinator.report.models import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from coordinator.report.redaction import CleanReport
@@ -58,6 +59,8 @@ def plural(number: int, thing: str) -> str:
 
 def headline(report: CleanReport) -> str:
     """Return how the run stands, in one line of Markdown."""
+    if report.is_check and report.outcome in _CHECKED:
+        return f"{_CHECKED[report.outcome](report)} · {code((report.commit or '')[:7])}"
     if report.outcome is None:
         return _working(report)
     return _HEADLINES[report.outcome](report)
@@ -126,3 +129,11 @@ _HEADLINES = {
     Outcome.REFUSED: lambda report: f"❌ Not started — {_why(report)}",
     Outcome.FAILED: _stopped,
 }
+
+_CHECKED: Mapping[Outcome | None, Callable[[CleanReport], str]] = {
+    None: lambda _: "🟡 The gates are running",
+    Outcome.COMPLETED: lambda report: f"✅ {_why(report).capitalize()} in {duration(report.seconds)}",
+    Outcome.REJECTED: lambda report: f"❌ {_why(report).capitalize()}",
+    Outcome.FAILED: lambda report: f"⚠️ Not judged — {_why(report)}",
+}
+"""The heading for a pull request that was judged. What the run says must be what the verdict says."""

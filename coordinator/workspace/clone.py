@@ -49,17 +49,17 @@ def clone(remote: Remote, git: Git, git_dir: Path, *, issue: int, base_branch: s
     """
     branch = work_branch(issue)
     base = base_branch or _default_branch(remote)
-    _check_name(git, base)
+    check_branch_name(git, base)
     if base == branch:
         raise _checked_out(remote, branch)
     names = {BASE: f"refs/heads/{base}", WORK: f"refs/heads/{branch}"}
     refs = remote.refs(*names.values())
     if names[BASE] not in refs.commits:
-        raise _no_branch(remote, base)
+        raise no_branch(remote, base)
     if names[WORK] in remote.checked_out_branches():
         raise _checked_out(remote, branch)
     wanted = {name: target for target, name in names.items() if name in refs.commits}
-    repository = _fetched(remote, git, git_dir, wanted, refs)
+    repository = fetch_into(remote, git, git_dir, wanted, refs)
     base_commit = repository.resolve(BASE)
     if names[WORK] not in refs.commits:
         return Start(repository, branch, base, base_commit, None, base_commit, base_commit)
@@ -70,7 +70,8 @@ def clone(remote: Remote, git: Git, git_dir: Path, *, issue: int, base_branch: s
     return Start(repository, branch, base, base_commit, work_commit, work_commit, merge_base)
 
 
-def _fetched(remote: Remote, git: Git, git_dir: Path, wanted: dict[str, str], refs: RemoteRefs) -> TrustedRepository:
+def fetch_into(remote: Remote, git: Git, git_dir: Path, wanted: dict[str, str], refs: RemoteRefs) -> TrustedRepository:
+    """Make a bare repository, and copy refs of the remote (full name) to refs of ours into it."""
     longest = max(map(len, refs.commits.values()))
     object_format = "sha256" if longest == _SHA256_DIGITS else "sha1"
     git_dir.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -112,7 +113,8 @@ def _default_branch(remote: Remote) -> str:
     )
 
 
-def _no_branch(remote: Remote, base: str) -> Misconfigured:
+def no_branch(remote: Remote, base: str) -> Misconfigured:
+    """Return the error for a base branch that is not there, with the name of one that is."""
     branches = remote.branches()
     if not branches:
         return Misconfigured(f"{remote.name} has no commits", mend="Commit and push the project first")
@@ -122,7 +124,8 @@ def _no_branch(remote: Remote, base: str) -> Misconfigured:
     )
 
 
-def _check_name(git: Git, branch: str) -> None:
+def check_branch_name(git: Git, branch: str) -> None:
+    """Raise `Misconfigured` for what cannot be the name of a branch."""
     try:
         git.run("check-ref-format", f"refs/heads/{branch}")
     except (GitFailed, ValueError) as failure:  # ValueError: a NUL, which no argument can hold

@@ -50,7 +50,13 @@ _CASES = (
         "Rename the branch `coordinator`: the work branches are called coordinator/issue-N",
     ),
     _Case(
-        r"hook declined|protected branch|not allowed to push|pre-receive",
+        r"failed to update ref|incorrect old value provided|unable to create '[^']*\.lock'",
+        BranchMoved,
+        "The branch was being changed in {url} at the same time; it was not overwritten",
+        "Run again: the new run goes on from what is there now",
+    ),
+    _Case(
+        r"hook declined|protected branch|not allowed to push|pre-receive|hidden ref",
         Misconfigured,
         "{url} refused the push: {reason}",
         "Let the token's account push branches named coordinator/*, and check the branch protection rules",

@@ -9,6 +9,7 @@ So every call here gets an environment made from nothing, no configuration but t
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -95,7 +96,7 @@ class GitFailed(Exception):
     def reason(self) -> str:
         """The line of standard error that says most, at most 300 characters."""
         lines = [line.strip() for line in self.stderr.splitlines() if line.strip()]
-        telling = [line for line in lines if line.startswith(("fatal:", "error:", "remote:"))]
+        telling = [line for line in lines if re.match(r"(fatal|error|remote): *\S", line)]
         text = (telling or lines or ["no message"])[0]
         return "".join(character for character in text if character.isprintable())[:300]
 

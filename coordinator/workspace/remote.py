@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from coordinator.forge.models import GitRemote
 
 PUSHED_BRANCHES = "refs/heads/coordinator/"
-"""All that is ever pushed lies below here."""
+"""All branches that are ever pushed lie below here."""
+
+STATE_REF = "refs/coordinator/state"
+"""The one other ref that is pushed. It is no branch: no clone fetches it, no workflow is started by it."""
 
 _HARMLESS_FLAWS = (
     "badDate",
@@ -122,18 +125,23 @@ class Remote:
         listing = self._talk("ls-remote", *options, "--", self._url, *patterns).decode(errors="surrogateescape")
         return [(value, name) for value, _, name in (line.partition("\t") for line in listing.splitlines())]
 
-    def fetch(self, into: Path, wanted: Mapping[str, str]) -> None:
-        """Copy refs of the remote (full name) to refs of a git directory of ours (full name), checking every object."""
-        options = ("--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--update-shallow")
+    def fetch(self, into: Path, wanted: Mapping[str, str], *, depth: int | None = None) -> None:
+        """Copy refs of the remote (full name) to refs of a git directory of ours (full name), checking every object.
+
+        `depth` is how many commits of the history come along; all for None.
+        """
+        shallow = "--update-shallow" if depth is None else f"--depth={depth}"
+        options = ("--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", shallow)
         mapping = [f"+{source}:{target}" for source, target in wanted.items()]
         self._talk("fetch", *options, *self._other_end("upload-pack"), "--", self._url, *mapping, repository=into)
 
     def push(self, source: Path, *, commit: str, ref: str, expected: str | None) -> None:
-        """Set one branch to a commit if it is where we last saw it (`expected`; None: it does not exist).
+        """Set one ref to a commit if it is where we last saw it (`expected`; None: it does not exist).
 
-        Raises `BranchMoved` when somebody else was faster, and `ValueError` for a ref that is none of ours.
+        A ref that has the commit already counts as set. Raises `BranchMoved` when somebody else was faster, and
+        `ValueError` for a ref that is none of ours.
         """
-        if not ref.startswith(PUSHED_BRANCHES):
+        if ref != STATE_REF and not ref.startswith(PUSHED_BRANCHES):
             raise ValueError(f"{ref} is not below {PUSHED_BRANCHES}")
         options = ("--porcelain", "--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no")
         lease = f"--force-with-lease={ref}:{expected or ''}"

@@ -187,6 +187,27 @@ def test_inputs_are_text_also_where_booleans_are_native(tmp_path: Path) -> None:
     assert event.action == ""
 
 
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("coordinator.yml", "coordinator.yml"),
+        (".forgejo/workflows/coordinator.yaml", "coordinator.yaml"),
+        ("../../etc/passwd", ""),
+        ("a b.yml", ""),
+        (".yml", ""),
+        ("x.yml\n::set-output", ""),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_a_dispatch_names_the_file_of_its_workflow(written: str | None, name: str, tmp_path: Path) -> None:
+    event = read_event(
+        "workflow_dispatch", changed("gitea/workflow_dispatch", tmp_path, workflow=written), repository=None
+    )
+    assert isinstance(event, Event)
+    assert event.workflow == name
+
+
 def test_the_built_in_actions_user_has_a_negative_id() -> None:
     assert read("gitea/workflow_dispatch.by-job-token").sender == Account(id=-2, login="gitea-actions")
 

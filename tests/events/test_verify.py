@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from coordinator.errors import Misconfigured, Refused, Unreachable
+from coordinator.events.freshness import digest
 from coordinator.events.models import Event, EventKind, EventRepository, Skipped
 from coordinator.events.read import read_event
 from coordinator.events.trigger import Command, Decision, Flow, decide
@@ -36,6 +37,7 @@ def run(
     run_attempt: int = 1,
     expected_repository: str = "acme/app",
     expected_repository_id: int | None = 1,
+    seen: str = "",
 ) -> Verified | Skipped:
     """Decide and verify as a run does; whatever comes out, nothing was written."""
     decision = decide(event, trigger_assignee="coordinator", trigger_label="agent")
@@ -52,6 +54,7 @@ def run(
             expected_repository_id=expected_repository_id,
             run_attempt=run_attempt,
             now=now,
+            seen_text=lambda _number: seen,
         )
     finally:
         assert forge.writes == []
@@ -538,15 +541,36 @@ def test_a_person_dispatches_an_issue_that_nobody_assigned() -> None:
 def test_we_dispatch_only_what_somebody_allowed_asks_for(sender: Account) -> None:
     event = dispatch(sender, issue="7")
     forge = MemoryForge()
-    issue = Issue(number=7, title="T", author=OUTSIDER, assignees=(BOT,))
+    issue = Issue(number=7, title="T", author=OUTSIDER, assignees=(BOT,), updated_at=THEN - timedelta(days=9))
     forge.put(issue, (Change.ASSIGNED, MAINTAINER, BOT, THEN - timedelta(days=9)))
-    assert granted(run(event, forge)).why == (
-        "dispatched by the coordinator, assigned by @maintainer (write access by /assignees)"
-    )
+    verified = granted(run(event, forge))
+    assert verified.why == "dispatched by the coordinator, assigned by @maintainer (write access by /assignees)"
+    assert verified.unattended
+    assert verified.asked_at == THEN - timedelta(days=9)
     forge.put(issue, (Change.ASSIGNED, OUTSIDER, BOT, THEN))
     assert "assigned by @outsider" in refusal(event, forge).what
     forge.put(issue.model_copy(update={"assignees": ()}))
     assert "nobody asks" in refusal(event, forge).what
+
+
+def test_what_was_edited_while_it_waited_is_not_worked_on_unless_a_person_has_seen_it() -> None:
+    event, forge = dispatch(JOB_TOKEN, issue="7"), MemoryForge()
+    issue = Issue(number=7, title="T", author=OUTSIDER, assignees=(BOT,), updated_at=THEN)
+    forge.put(issue, (Change.ASSIGNED, MAINTAINER, BOT, THEN - timedelta(days=9)))
+    assert "may have been edited" in refusal(event, forge).what
+    assert "may have been edited" in refusal(event, forge, seen=digest(issue.model_copy(update={"body": "x"}))).what
+    granted(run(event, forge, seen=digest(issue)))
+    forge.put(issue.model_copy(update={"author": MAINTAINER}), (Change.ASSIGNED, MAINTAINER, BOT, THEN))
+    granted(run(event, forge))
+
+
+def test_the_time_of_the_request_is_that_of_the_assignment_or_the_comment() -> None:
+    event, forge = prepared("gitea/issues.assigned", live={"labels": ()})
+    assert granted(run(event, forge)).asked_at == forge.histories[1][0].at
+    assert not granted(run(event, forge)).unattended
+    command = command_event()
+    assert command.comment is not None
+    assert granted(run(command, commanded_forge(command))).asked_at == command.comment.created_at
 
 
 def test_the_job_token_of_github_is_ours_too_and_on_a_folder_nobody_is() -> None:
@@ -625,6 +649,7 @@ def test_a_decision_without_a_number_is_a_bug_and_not_a_run() -> None:
             expected_repository_id=None,
             run_attempt=1,
             now=NOW,
+            seen_text=lambda _number: "",
         )
 
 

@@ -148,7 +148,9 @@ def test_blockers_elsewhere_are_named_and_hidden_ones_counted(standin: RestLab, 
     answer = standin.owner.get(f"/issues/{number}").text
     elsewhere = answer.replace('"full_name": "acme/app"', '"full_name": "acme/lib"')
     hidden = answer.replace('"number": 1', '"number": 0').replace('"repository": {', '"repository": null, "was": {')
-    server.fail("GET .*/dependencies", status=200, body=f"[{elsewhere}, {hidden}]".encode())
+    done = elsewhere.replace('"state": "open"', '"state": "closed"')
+    assert done != elsewhere
+    server.fail("GET .*/dependencies", status=200, body=f"[{elsewhere}, {hidden}, {done}]".encode())
     found = standin.forge.dependencies(number)
     assert (found.blocked_by, found.foreign) == ((), (f"acme/lib#{number}", "?#0"))
 

@@ -123,13 +123,19 @@ def test_what_stands_for_nothing_is_absent_and_no_note(value: str) -> None:
         ("Context estimate: -5", "estimated_context '-5' is not understood and is ignored"),
         ("Agent: the one that can do it", "assigned_agent 'the one that can do it' is not understood and is ignored"),
         ("Blocked by: the release", "blocked_by 'the release' names no issue and is ignored"),
-        ("Blocked by: org/repo#5", "blocked_by org/repo#5 is in another repository and is not watched"),
+        ("Blocks: org/repo#5", "blocks org/repo#5 is in another repository and is not watched"),
     ],
 )
 def test_a_value_that_is_not_understood_is_a_note(line: str, note: str) -> None:
     found = read_metadata(line)
     assert found.notes == (note,)
     assert found.blocked_by == ()
+
+
+def test_a_blocker_in_another_repository_is_kept_apart() -> None:
+    found = read_metadata("Blocked by: org/repo#5, #6, org/repo#5\nDepends on: acme/app#7", repository="Acme/App")
+    assert (found.blocked_by, found.foreign, found.notes) == ((6, 7), ("org/repo#5",), ())
+    assert read_metadata("Blocked by: acme/app#7").foreign == ("acme/app#7",)
 
 
 def test_a_bad_value_leaves_room_for_a_good_one() -> None:

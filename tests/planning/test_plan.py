@@ -10,6 +10,8 @@ import pytest
 from coordinator.errors import Misconfigured, Unreachable
 from coordinator.forge.models import Dependencies
 from coordinator.planning.classify import Classification, ModelClassifier, question
+from coordinator.planning.dependencies import find_blockers
+from coordinator.planning.metadata import read_metadata
 from coordinator.planning.models import Difficulty
 from coordinator.planning.plan import make_plan
 from coordinator.planning.profiles import AGENT_PROFILES
@@ -49,7 +51,9 @@ def plan(
     native: Dependencies | None = None,
     unavailable: dict[str, str] | None = None,
     requested: str | None = None,
+    cycle: tuple[int, ...] = (),
 ) -> Plan:
+    said = read_metadata(issue.body, issue.labels)
     return make_plan(
         issue,
         files=FILES,
@@ -57,8 +61,15 @@ def plan(
         profiles=AGENT_PROFILES,
         unavailable=UNAVAILABLE if unavailable is None else unavailable,
         requested_agent=requested,
-        dependencies=native or Dependencies(),
-        issue_state=STATES.get,
+        said=said,
+        blockers=find_blockers(
+            issue.number,
+            native=native or Dependencies(),
+            said=said,
+            named_by=(),
+            issue_state=STATES.get,
+            cycle=cycle,
+        ),
         model=model,
     )
 
@@ -116,6 +127,33 @@ def test_a_waiting_issue_is_not_ready_and_asks_no_model() -> None:
     assert (made.ready, made.blocked_by, made.blocks) == (False, (3,), (9,))
     assert made.reason.startswith("waits for #3; then sonnet: cheapest")
     assert model.asked == []
+
+
+def test_only_open_issues_are_waited_for() -> None:
+    assert plan(make_issue("Blocked by: #3")).waits
+    assert not plan(make_issue("Blocked by: #4")).waits
+    missing = plan(make_issue("Blocked by: #3, #99"))
+    assert (missing.waits, missing.missing, missing.blocked_by, missing.ready) == (False, (99,), (3, 99), False)
+    too_big = plan(make_issue("Blocked by: #3\nContext estimate: 180k"))
+    assert (too_big.waits, too_big.agent) == (False, None)
+    closed = plan(make_issue("Blocked by: #3").model_copy(update={"state": "closed"}))
+    assert (closed.waits, closed.closed) == (False, True)
+
+
+@pytest.mark.parametrize("native", [Dependencies(foreign=("org/lib#5",)), None])
+def test_a_blocker_in_another_repository_blocks(native: Dependencies | None) -> None:
+    model = ScriptedModel(ANSWER)
+    made = plan(make_issue("" if native else "Blocked by: org/lib#5"), native=native, model=model)
+    assert (made.ready, made.waits, made.foreign, made.blocked_by) == (False, False, ("org/lib#5",), ())
+    assert made.reason.startswith("org/lib#5 is in another repository")
+    assert "blocked by: org/lib#5" in plan_text(made)
+    assert model.asked == []
+
+
+def test_a_cycle_blocks() -> None:
+    made = plan(make_issue("Blocked by: #3"), cycle=(3, 7))
+    assert (made.ready, made.waits, made.cycle) == (False, False, (3, 7))
+    assert made.reason.startswith("cycle #3 → #7 → #3: remove one of these dependencies")
 
 
 def test_a_closed_issue_is_not_ready() -> None:

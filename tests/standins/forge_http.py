@@ -55,6 +55,7 @@ class LoopbackServer(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # a body must not wait 40 ms for the acknowledgement of its headers
     server: LoopbackServer
 
     def _answer(self) -> None:

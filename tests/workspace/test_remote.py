@@ -12,7 +12,7 @@ from coordinator.errors import CoordinatorError, Misconfigured, Unreachable
 from coordinator.forge.models import GitRemote
 from coordinator.workspace.failures import BranchMoved, explained
 from coordinator.workspace.git import Git, GitFailed
-from coordinator.workspace.remote import Remote, RemoteLimits
+from coordinator.workspace.remote import STATE_REF, Remote, RemoteLimits
 from tests.support import FORGE_CANARY, commit_files, git
 from tests.workspace.parts import AUTHORIZATION, IMPATIENT, GitServer, git_server, open_workspace
 
@@ -154,12 +154,38 @@ def test_a_repository_that_is_larger_than_the_bound_is_not_fetched(
         where.fetch(tmp_path / "own.git", {"refs/heads/main": "refs/x"})
 
 
-def test_only_work_branches_are_ever_pushed(served: GitServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "ref",
+    [
+        "refs/heads/main",
+        "refs/tags/coordinator/x",
+        "coordinator/issue-7",
+        "refs/heads/coordinators/x",
+        "refs/coordinator/other",
+        "refs/coordinator/state/x",
+        "refs/coordinator/states",
+    ],
+)
+def test_only_work_branches_and_the_state_are_ever_pushed(served: GitServer, tmp_path: Path, ref: str) -> None:
     workspace = open_workspace(remote(served), tmp_path)
     where = Remote(remote(served), Git(), IMPATIENT)
-    for ref in ("refs/heads/main", "refs/tags/coordinator/x", "coordinator/issue-7", "refs/heads/coordinators/x"):
-        with pytest.raises(ValueError, match="is not below"):
-            where.push(workspace.repository.git_dir, commit=workspace.base_commit, ref=ref, expected=None)
+    git_dir, commit = workspace.repository.git_dir, workspace.base_commit
+    with pytest.raises(ValueError, match="is not below"):
+        where.push(git_dir, commit=commit, ref=ref, expected=None)
+    where.push(git_dir, commit=commit, ref=STATE_REF, expected=None)
+    assert git(tmp_path / "served" / "r.git", "for-each-ref", "--format=%(refname)", "refs/coordinator") == STATE_REF
+
+
+def test_only_as_much_history_is_fetched_as_is_asked_for(served: GitServer, source: Path, tmp_path: Path) -> None:
+    commit_files(source, {"more.txt": "1\n"})
+    commit_files(source, {"more.txt": "2\n"})
+    git(source, "push", "--quiet", str(tmp_path / "served" / "r.git"), "main")
+    where = Remote(remote(served), Git(), IMPATIENT)
+    for depth, count in ((1, "1"), (2, "2"), (None, "3")):
+        own = f"own-{count}.git"
+        git(tmp_path, "init", "--quiet", "--bare", own)
+        where.fetch(tmp_path / own, {"refs/heads/main": "refs/x"}, depth=depth)
+        assert git(tmp_path / own, "rev-list", "--count", "refs/x") == count
 
 
 def test_a_lost_race_overwrites_nothing(served: GitServer, tmp_path: Path) -> None:
@@ -239,6 +265,20 @@ def test_other_transports_are_wrong_use(url: str) -> None:
         ),
         (" ! [remote rejected] a -> b (cannot lock ref 'b': is at 12 but expected 34)", BranchMoved, "not overwritten"),
         (" ! [remote rejected] a -> b (reference already exists)", BranchMoved, "not overwritten"),
+        (" ! [remote rejected] a -> b (failed to update ref)", BranchMoved, "at the same time"),
+        (" ! [remote rejected] a -> b (incorrect old value provided)", BranchMoved, "at the same time"),
+        ("remote: error: cannot lock ref 'b': Unable to create '/r/b.lock': File exists.", BranchMoved, "same time"),
+        (
+            "remote: error: cannot lock ref 'b': 'a' exists; cannot create 'a/b'\n ! [rejected] (failed to update ref)",
+            Misconfigured,
+            "leaves no room",
+        ),
+        (" ! [remote rejected] a -> b (deny updating a hidden ref)", Misconfigured, "refused the push"),
+        (
+            "remote: \nremote: Gitea: User permission denied for writing.\n ! [rejected] (pre-receive hook declined)",
+            Misconfigured,
+            "refused the push: remote: Gitea: User permission denied",
+        ),
         ("something new", Unreachable, "something new"),
     ],
 )

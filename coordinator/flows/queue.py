@@ -1,0 +1,72 @@
+"""Reading the queue from a forge, and what of it waits for one issue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from coordinator.flows.dependencies import DependencyReader
+from coordinator.flows.starting import RESERVED_SECONDS
+from coordinator.planning.queue import Candidate, plan_queue, unknown_blockers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from coordinator.forge.models import Issue
+    from coordinator.forge.protocol import Forge
+    from coordinator.planning.queue import Queue
+    from coordinator.state.claims import Claims
+
+
+def read_queue(
+    forge: Forge, *, assignee: str, label: str, working: Mapping[int, str], more: Iterable[Issue] = ()
+) -> Queue:
+    """Read all open issues that are ours, and order them. Raises what the forge raises.
+
+    Asks once for the list, once for the dependencies of each issue, and once for the state of each blocker that is not
+    among them. `working` says of the issues that a run has, which run. Issues in `more` count as ours as well.
+    """
+    reader = DependencyReader(forge, assignee=assignee, label=label)
+    for issue in more:
+        reader.take(issue, ours=True)
+    candidates = [Candidate(issue, reader.native(issue.number), reader.said(issue)) for issue in reader.ours]
+    outside = {number: reader.state(number) for number in unknown_blockers(candidates)}
+    return plan_queue(candidates, outside=outside, working=working)
+
+
+def runs_at_work(claims: Claims) -> dict[int, str]:
+    """Return the issues that a run has or was started for, each with which one. Raises what the store raises."""
+    living = claims.living()
+    started = claims.reserved(RESERVED_SECONDS) - living.keys()
+    return {
+        **{number: f"run {claim.run} works on it" for number, claim in living.items()},
+        **dict.fromkeys(sorted(started), "a run was started for it"),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Dependent:
+    """An issue of ours that was waiting for another one."""
+
+    number: int
+    held_up: bool
+    """Whether anything else is still in its way."""
+    reason: str
+    """One line on what that is; empty when it is free."""
+
+
+def find_dependents(forge: Forge, closed: Issue, *, assignee: str, label: str) -> tuple[Dependent, ...]:
+    """Return the open issues of ours that wait for a closed one, by number, and what else is in their way.
+
+    The text of the closed issue may only name issues that are ours already, and each of them is judged as it is now.
+    Raises what the forge raises.
+    """
+    reader = DependencyReader(forge, assignee=assignee, label=label)
+    freed = {*reader.native(closed.number).blocks, *reader.said(closed).blocks}
+    found = []
+    for issue in reader.ours:
+        names_it = closed.number in reader.said(issue).blocked_by
+        if issue.number != closed.number and (names_it or issue.number in freed):
+            blockers = reader.blockers(issue)
+            found.append(Dependent(issue.number, blockers.any, blockers.reason))
+    return tuple(found)
