@@ -173,7 +173,8 @@ class EventFlows:
             rejection_count=loop.rejection_count,
             states=loop.queue.counts if loop.queue else {},
         )
-        report = self._of_several(Outcome.COMPLETED, _in_words(loop), tuple(loop.started), queue=counts)
+        outcome = Outcome.COMPLETED if loop.started else Outcome.SKIPPED
+        report = self._of_several(outcome, _in_words(loop), tuple(loop.started), queue=counts)
         if stopped:
             reason = f"The run was cancelled. {report.reason}"
             return plain_report(self._environment, Outcome.FAILED, reason, ExitCode.RETRYABLE, about={"queue": counts})

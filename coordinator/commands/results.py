@@ -100,15 +100,21 @@ def _result_lines(report: CleanReport) -> list[str]:
     pull = report.pull_request
     rows = [
         ("outcome", f"{report.outcome}: {report.reason}"),
+        *([] if report.is_check else _lines_of_work(report)),
+        ("pull request", f"{pull.url}{' (draft)' if pull.draft else ''}" if pull else report.compare_url),
+        ("report", report.report_path or ""),
+    ]
+    return [f"{name + ':':<14}{value}" for name, value in rows if value]
+
+
+def _lines_of_work(report: CleanReport) -> list[tuple[str, str]]:
+    return [
         ("issue", f"#{report.issue_number} {report.issue_title}" if report.issue_number else ""),
         ("agent", report.agent),
         ("attempts", "; ".join(f"{attempt.number} {_verdict(attempt.verdict.passed)}" for attempt in report.attempts)),
         ("cost", dollars(report.cost_usd) if report.attempts or report.cost_usd else ""),
         ("branch", f"{report.branch} ({(report.commit or '')[:7]})" if report.branch else ""),
-        ("pull request", f"{pull.url}{' (draft)' if pull.draft else ''}" if pull else report.compare_url),
-        ("report", report.report_path or ""),
     ]
-    return [f"{name + ':':<14}{value}" for name, value in rows if value]
 
 
 def _verdict(passed: bool) -> str:

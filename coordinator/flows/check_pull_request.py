@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from coordinator.errors import CoordinatorError, ExitCode
-from coordinator.flows.comment import IssueComment
+from coordinator.configuration_file import load_configuration
+from coordinator.errors import CoordinatorError, ExitCode, Refused, Unreachable
 from coordinator.flows.confinement import check_confinement
-from coordinator.flows.journal import CHECK_STEPS, FETCHED, GATES, READY, VERIFIED, Journal
+from coordinator.flows.journal import CHECK_STEPS, ENVIRONMENT, FETCHED, GATES, VERIFIED, Journal
+from coordinator.flows.pull_request_display import HeadComment, HeadStatuses
+from coordinator.flows.pull_request_notes import about_changes, about_rejection, about_rules, about_tree
 from coordinator.gates.suite import build_suite, require_gates
 from coordinator.report.models import (
     AttemptReport,
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from coordinator.configuration import GatesSection
     from coordinator.events.models import EventPullRequest
     from coordinator.flows.parts import Parts
     from coordinator.forge.models import CommitStatus, PullRequest
@@ -38,10 +42,9 @@ if TYPE_CHECKING:
     from coordinator.report.redaction import CleanReport
     from coordinator.workspace.pull_request import PullRequestClone
 
-CANCELLED = "The run was cancelled. Push again, or start it again"
-FAULT = "A fault of the coordinator itself broke the check off; the log names the place. Please report it"
-RULES = (".coordinator.yml", ".gitea/", ".forgejo/", ".github/")
-"""What says how pull requests are judged: a change of it counts from the next pull request on."""
+CANCELLED = "The run was cancelled. Push again, or start it again."
+FAULT = "A fault of the coordinator itself broke the check off; the log names the place. Please report it."
+NEWER = "a newer push is there, and is checked by its own run"
 
 
 def check_pull_request(
@@ -52,20 +55,16 @@ def check_pull_request(
     With `read_only` nothing is written to the forge: no status, no comment. Expected failures end in the record, and in
     the statuses, so that none stays pending; a fault of the coordinator itself is raised, after the same.
     """
-    live = parts.forge.pull_request(pull.number)
-    check = _Check(parts, pull, live, verified=verified, event=event, read_only=read_only)
-    if live.head_commit != pull.head_commit:
-        return check.skip(f"{pull.head_commit[:7]} is not the head any more; the newer push is checked by its own run")
-    if parts.settings.dry_run:
-        return check.skip(f"Dry run: the gates would judge {pull.head_commit[:7]}")
+    check = _Check(parts, pull, verified=verified, event=event, read_only=read_only)
     try:
         check.go()
     except CoordinatorError as error:
-        check.break_off(str(error), error.exit_code)
+        outcome = Outcome.REFUSED if isinstance(error, Refused) else Outcome.FAILED
+        check.break_off(outcome, str(error), error.exit_code)
     except Terminated:
-        check.break_off(f"{CANCELLED}.", ExitCode.RETRYABLE)
+        check.break_off(Outcome.FAILED, CANCELLED, ExitCode.RETRYABLE)
     except Exception:
-        check.break_off(f"{FAULT}.", ExitCode.RETRYABLE)
+        check.break_off(Outcome.FAILED, FAULT, ExitCode.RETRYABLE)
         raise
     return check.journal.clean
 
@@ -73,43 +72,37 @@ def check_pull_request(
 class _Check:
     """One check, step by step."""
 
-    def __init__(  # (what the flow was given)
-        self,
-        parts: Parts,
-        pull: EventPullRequest,
-        live: PullRequest,
-        *,
-        verified: str,
-        event: str,
-        read_only: bool,
-    ) -> None:
+    def __init__(self, parts: Parts, pull: EventPullRequest, *, verified: str, event: str, read_only: bool) -> None:
         self._parts = parts
         self._pull = pull
-        self._read_only = read_only
-        self._url = live.url
-        publisher = None if read_only else IssueComment(parts.forge, pull.number, parts.clock)
-        report = _open_report(parts, pull, live, verified, event)
+        silent = read_only or parts.settings.dry_run
         self.journal = Journal(
-            report,
-            steps=CHECK_STEPS,
+            _open_report(parts, pull, verified=verified, event=event),
             progress=parts.progress,
-            publisher=publisher,
+            publisher=None if silent else HeadComment(parts.forge, pull, parts.clock),
             redact=parts.redact,
             now=parts.now,
+            steps=CHECK_STEPS,
         )
-
-    def skip(self, reason: str) -> CleanReport:
-        """End before anything was done. The comment is left as it is."""
-        self.journal.stop_publishing()
-        self.journal.record(outcome=Outcome.SKIPPED, reason=reason)
-        return self.journal.clean
+        self._statuses = None if silent else HeadStatuses(parts.forge, pull.head_commit, self.journal.warn)
+        self._announced = False
 
     def go(self) -> None:
         """Do everything, in order."""
-        require_gates(self._parts.settings.configuration.gates)
-        self._set(pending_statuses(self.journal.report.gates, target_url=self.journal.report.job_url))
-        self.journal.step(VERIFIED, StepState.DONE, self.journal.report.verified)
-        clone = self._fetch()
+        live = self._parts.forge.pull_request(self._pull.number)
+        opened = PullRequestReport(number=live.number, url=live.url, draft=live.draft)
+        self.journal.record(issue_title=live.title, pull_request=opened)
+        reason = self._why_not(live)
+        if reason:
+            self._skip(reason)
+            return
+        self._use_rules_of(live.base)
+        self._announce()
+        clone = self._fetch(live.base)
+        if clone.head != self._pull.head_commit:
+            self._skip_moved(clone)
+            return
+        self._look_at_changes(clone, live.base)
         check_confinement(self._parts, self.journal.warn)
         environment = self._prepare(clone)
         self.journal.step(GATES, StepState.CURRENT)
@@ -117,42 +110,94 @@ class _Check:
         verdict = self._judge(clone, environment)
         self._conclude(verdict, time.monotonic() - started)
 
-    def break_off(self, reason: str, code: ExitCode) -> None:
+    def break_off(self, outcome: Outcome, reason: str, code: ExitCode) -> None:
         """End a check that an error or a signal broke off."""
-        self._set(failed_statuses(self.journal.report.gates, reason, target_url=self.journal.report.job_url))
-        self.journal.record(outcome=Outcome.FAILED, reason=reason, exit_code=int(code))
+        self._set(failed_statuses(self.journal.report.gates, reason, target_url=self._link))
+        self.journal.record(outcome=outcome, reason=reason, exit_code=int(code))
         self.journal.show(last=True)
 
-    def _set(self, statuses: Iterable[CommitStatus]) -> None:
-        """Set statuses. Without them the verdict is the same."""
-        if self._read_only:
-            return
-        try:
-            self._parts.forge.set_statuses(self._pull.head_commit, tuple(statuses))
-        except CoordinatorError as error:
-            self.journal.warn(f"the commit statuses could not be set: {error}")
+    def _why_not(self, live: PullRequest) -> str:
+        """Say why there is nothing to judge; empty when there is."""
+        commit = self._pull.head_commit[:7]
+        if live.state != "open":
+            return f"pull request #{live.number} is closed by now"
+        if live.head_commit != self._pull.head_commit:
+            return f"{commit} is not the head of pull request #{live.number} any more: {NEWER}"
+        return f"Dry run: the gates would judge {commit}" if self._parts.settings.dry_run else ""
 
-    def _fetch(self) -> PullRequestClone:
-        parts = self._parts
-        clone = clone_pull_request(
-            parts.forge.git_remote(),
-            parts.git,
-            parts.folder / "pull-request" / "clone.git",
-            number=self._pull.number,
-            base_branch=self._pull.base,
+    def _skip(self, reason: str) -> None:
+        """End without a verdict. The comment is left to whoever has one."""
+        self.journal.stop_publishing()
+        if self._announced:
+            self._set(failed_statuses(self.journal.report.gates, reason, target_url=self._link))
+        self.journal.record(outcome=Outcome.SKIPPED, reason=reason)
+
+    def _skip_moved(self, clone: PullRequestClone) -> None:
+        """End because what was fetched is another commit: one verdict must never stand on the other."""
+        commit = self._pull.head_commit[:7]
+        if self._parts.forge.pull_request(self._pull.number).head_commit == self._pull.head_commit:
+            raise Unreachable(
+                f"The forge names {commit} as the head of pull request #{self._pull.number}, and its git has "
+                f"{clone.head[:7]} there",
+                mend="Start the run again when the forge has caught up",
+            )
+        self._skip(f"{commit} is not the head of pull request #{self._pull.number} any more: {NEWER}")
+
+    def _use_rules_of(self, branch: str) -> None:
+        """Take gates and set-up from the branch that the pull request is for, as it is now.
+
+        How its code is confined is left as the configuration of the run says: whoever opens a pull request chooses the
+        branch, and may choose the one that asks for least.
+        """
+        settings = self._parts.settings
+        path = settings.configuration_path
+        own = load_configuration(self._parts.forge.read_file(path, ref=branch), file=f"{path} of {branch}")
+        configuration = settings.configuration.model_copy(update={"gates": own.gates, "setup": own.setup})
+        self._parts = replace(
+            self._parts,
+            settings=settings.model_copy(update={"configuration": configuration}),
+            keeper=replace(self._parts.keeper, setup=own.setup),
         )
-        changed = tuple(map(shown, clone.repository.changed_files(clone.merge_base, clone.head)))
+        described = {name: str(value) for name, value in self._parts.settings.describe().items()}
+        self.journal.record(gates=_names(own.gates), settings=described)
+        require_gates(own.gates)
+
+    def _announce(self) -> None:
+        self._announced = True
+        self._set(pending_statuses(self.journal.report.gates, target_url=self._link))
+        self.journal.step(VERIFIED, StepState.DONE, self.journal.report.verified)
+
+    @property
+    def _link(self) -> str:
+        """Where a status leads to."""
+        report = self.journal.report
+        return report.job_url or (report.pull_request.url if report.pull_request else "")
+
+    def _set(self, statuses: Iterable[CommitStatus]) -> None:
+        if self._statuses is not None:
+            self._statuses.set(statuses)
+
+    def _fetch(self, base_branch: str) -> PullRequestClone:
+        parts = self._parts
+        folder = parts.folder / "pull-request" / "clone.git"
+        return clone_pull_request(
+            parts.forge.git_remote(), parts.git, folder, number=self._pull.number, base_branch=base_branch
+        )
+
+    def _look_at_changes(self, clone: PullRequestClone, base_branch: str) -> None:
+        changed = clone.repository.changed_files(clone.merge_base, clone.head)
         insertions, deletions = clone.repository.line_counts(clone.merge_base, clone.head)
+        base = f"{base_branch}@{clone.merge_base[:7]}"
+        files = tuple(map(shown, changed))
         self.journal.step(
             FETCHED,
             StepState.DONE,
-            f"{clone.head[:7]} on {self._pull.base}@{clone.merge_base[:7]}, {len(changed)} files changed",
-            base=f"{self._pull.base}@{clone.merge_base[:7]}",
-            changes=Changes(files=changed, insertions=insertions, deletions=deletions),
+            f"{clone.head[:7]} on {base}, {plural(len(changed), 'file')} changed",
+            base=base,
+            changes=Changes(files=files, insertions=insertions, deletions=deletions),
         )
-        if any(path.startswith(RULES) for path in changed):
-            self.journal.warn("It changes how pull requests are judged; this one was judged by the rules of its base")
-        return clone
+        for note in about_changes(changed, self._parts.settings.configuration_path):
+            self.journal.warn(note)
 
     def _prepare(self, clone: PullRequestClone) -> TargetEnvironment:
         """Prepare the environment from what was there before the pull request: its own set-up runs nowhere."""
@@ -161,24 +206,30 @@ class _Check:
         environment = self._parts.keeper.environment_for(source, self._parts.person)
         for note in environment.notes:
             self.journal.warn(note)
-        self.journal.step(READY, StepState.DONE, environment.origin)
+        self.journal.step(ENVIRONMENT, StepState.DONE, environment.origin)
         return environment
 
     def _judge(self, clone: PullRequestClone, environment: TargetEnvironment) -> Verdict:
         configuration = self._parts.settings.configuration
+        tree = clone.repository.tree_of(clone.head)
+        left_out: set[str] = set()
 
-        def write(tree: str, folder: Path) -> None:
-            export(clone.repository, tree, folder)
+        def write(wanted: str, folder: Path) -> None:
+            missing = export(clone.repository, wanted, folder)
+            if wanted == tree:
+                left_out.update(missing)
 
         suite = build_suite(
             export=write,
-            tree=clone.repository.tree_of(clone.head),
+            tree=tree,
             base=clone.merge_base,
             section=configuration.gates,
             sandbox=self._parts.gate_sandbox,
             environment=lambda _source: environment,
             network=configuration.sandbox.network,
         )
+        for note in about_tree(left_out):
+            self.journal.warn(note)
         return suite.judge()
 
     def _conclude(self, verdict: Verdict, seconds: float) -> None:
@@ -186,33 +237,38 @@ class _Check:
         for gate in verdict.gates:
             word = "passed" if gate.passed else "FAILED"
             self.journal.say(f"  {word} {gate.gate} ({gate.seconds:.1f} s): {gate.message}")
+        notes = (*about_rules(verdict), *about_rejection(verdict, self.journal.report.changes.files))
+        for note in [note for note in notes if note not in self.journal.report.notes]:
+            self.journal.warn(note)
+        self._set(verdict_statuses(verdict, redact=self._parts.redact, target_url=self._link))
         accepted = is_accepted(verdict)
-        failed = ", ".join(gate.gate for gate in verdict.failed_gates()) or "the verdict"
+        failed = ", ".join(gate.gate for gate in verdict.failed_gates())
         reason = f"accepted by {plural(len(verdict.gates), 'gate')}" if accepted else f"rejected by {failed}"
         outcome = Outcome.COMPLETED if accepted else Outcome.REJECTED
+        state = StepState.DONE if accepted else StepState.FAILED
         self.journal.record(attempts=(attempt,), outcome=outcome, reason=reason, exit_code=int(outcome.exit_code))
-        self.journal.step(GATES, StepState.DONE if accepted else StepState.FAILED, reason)
-        self._set(verdict_statuses(verdict, redact=self._parts.redact, target_url=self._url))
+        self.journal.step(GATES, state, reason)
         self.journal.show(last=True)
 
 
-def _open_report(parts: Parts, pull: EventPullRequest, live: PullRequest, verified: str, event: str) -> RunReport:
+def _names(gates: GatesSection) -> tuple[str, ...]:
+    """Return the gates that are switched on, in the order in which they are shown."""
+    return tuple(name for name in ("build", "lint", "test", "coverage") if getattr(gates, name).enabled)
+
+
+def _open_report(parts: Parts, pull: EventPullRequest, *, verified: str, event: str) -> RunReport:
     started = parts.now()
     environment = parts.settings.environment
-    gates = parts.settings.configuration.gates
     return RunReport(
         run=str(environment.run_number or started.strftime("%Y%m%dT%H%M%S")),
         is_check=True,
         job_url=environment.run_url(),
         issue_number=pull.number,
-        issue_title=live.title,
         event=event,
         verified=verified,
         commit=pull.head_commit,
-        pull_request=PullRequestReport(number=live.number, url=live.url, draft=live.draft),
-        gates=tuple(name for name in ("build", "lint", "test", "coverage") if getattr(gates, name).enabled),
+        gates=_names(parts.settings.configuration.gates),
         sandbox=parts.gate_sandbox.description,
-        settings={name: str(value) for name, value in parts.settings.describe().items()},
         started_at=started,
         updated_at=started,
     )

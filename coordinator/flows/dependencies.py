@@ -44,10 +44,9 @@ class DependencyReader:
         """The open issues that are ours, by number."""
         return tuple(self._ours[number] for number in sorted(self._ours))
 
-    def take(self, issue: Issue, *, ours: bool) -> None:
-        """Take an issue as it is given, whatever the forge has of it."""
-        self._ours.pop(issue.number, None)
-        (self._ours if ours else self._others)[issue.number] = issue
+    def take(self, issue: Issue) -> None:
+        """Take an issue as one of ours, and as it is given, whatever the forge has of it."""
+        self._ours[issue.number] = issue
 
     def state(self, number: int) -> Literal["open", "closed"] | None:
         """Return the state of an issue now; None when there is no such issue."""
@@ -70,8 +69,11 @@ class DependencyReader:
         return self._native[number]
 
     def blockers(self, issue: Issue) -> Blockers:
-        """Return what is in the way of one issue. Follows what it waits for, to see whether that leads back to it."""
-        self.take(issue, ours=issue.number in self._ours)
+        """Return what is in the way of one issue, which counts as ours from now on.
+
+        What it waits for is followed, to see whether that leads back to it.
+        """
+        self.take(issue)
         return find_blockers(
             issue.number,
             native=self.native(issue.number),
@@ -79,6 +81,7 @@ class DependencyReader:
             named_by=self._said_by.get(issue.number, ()),
             issue_state=self.state,
             cycle=self._find_cycle(issue.number),
+            waited_for_by=[other.number for other in self.ours if issue.number in self.said(other).blocked_by],
         )
 
     @cached_property

@@ -26,8 +26,8 @@ VERIFIED, PLANNED, READY, IMPLEMENT, GATES, PULL_REQUEST = (
     "Pull request",
 )
 STEPS = (VERIFIED, PLANNED, READY, IMPLEMENT, GATES, PULL_REQUEST)
-FETCHED = "Head fetched"
-CHECK_STEPS = (VERIFIED, FETCHED, READY, GATES)
+FETCHED, ENVIRONMENT = "Head fetched", "Environment ready"
+CHECK_STEPS = (VERIFIED, FETCHED, ENVIRONMENT, GATES)
 """The steps of a check of somebody's pull request."""
 
 

@@ -28,8 +28,10 @@ def read_queue(
     """
     reader = DependencyReader(forge, assignee=assignee, label=label)
     for issue in more:
-        reader.take(issue, ours=True)
-    candidates = [Candidate(issue, reader.native(issue.number), reader.said(issue)) for issue in reader.ours]
+        reader.take(issue)
+    # All texts before the first request: read in turn with requests, they take twice the processor time.
+    said = [(issue, reader.said(issue)) for issue in reader.ours]
+    candidates = [Candidate(issue, reader.native(issue.number), words) for issue, words in said]
     outside = {number: reader.state(number) for number in unknown_blockers(candidates)}
     return plan_queue(candidates, outside=outside, working=working)
 

@@ -108,8 +108,7 @@ class _Probe:
             available=True if reply.succeeded else None if reply.status == HTTPStatus.NOT_FOUND else False,
             effect="Who may write is read from the assignable accounts; a team that may only read pull requests makes "
             "that ambiguous, and its repository's runs are refused",
-            mend="List accounts under `allow:` in .coordinator.yml, or make the coordinator's account an administrator "
-            "of the repository",
+            mend="Where a run is refused for that, list its people under `allow:` in .coordinator.yml",
         )
 
     def _modest_token(self) -> Facility:

@@ -40,7 +40,7 @@ class GiteaIssues:
         The server passes over a label that it does not know and then gives all issues (``GetLabelIDsByNames`` in
         models/issues/label.go), so such a label is not asked for; for an unknown account it answers 404.
         """
-        found = {issue.number: issue for issue in self._listed({"assigned_by": assignee})}
+        found = {issue.number: issue for issue in self._listed({"assigned_by": assignee}) if _has(issue, assignee)}
         if self._labels.find(label) is not None:
             found |= {issue.number: issue for issue in self._listed({"labels": label}) if label in issue.labels}
         return tuple(found[number] for number in sorted(found))
@@ -118,3 +118,8 @@ class GiteaIssues:
 
     def _called(self, number: int) -> str:
         return f"issue {number} of {self._name}"
+
+
+def _has(issue: Issue, login: str) -> bool:
+    """Whether an account is among the assignees; logins are unique without regard to case."""
+    return login.casefold() in {account.login.casefold() for account in issue.assignees}

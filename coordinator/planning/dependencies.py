@@ -93,12 +93,16 @@ def find_blockers(
     named_by: Iterable[int],
     issue_state: IssueState,
     cycle: tuple[int, ...] = (),
+    waited_for_by: Iterable[int] = (),
 ) -> Blockers:
-    """Tell which of the things that an issue waits for are still in its way; see `waits_for`."""
+    """Tell which of the things that an issue waits for are still in its way; see `waits_for`.
+
+    `waited_for_by` are the issues whose text says that they wait for this one.
+    """
     states = {other: issue_state(other) for other in waits_for(number, native=native, said=said, named_by=named_by)}
     itself = number in {*native.blocked_by, *said.blocked_by}
     return Blockers(
-        blocks=tuple(other for other in unique([*native.blocks, *said.blocks]) if other != number),
+        blocks=tuple(other for other in unique([*native.blocks, *said.blocks, *waited_for_by]) if other != number),
         open=tuple(other for other, state in states.items() if state == "open"),
         missing=tuple(other for other, state in states.items() if state is None),
         foreign=unique([*native.foreign, *said.foreign]),

@@ -8,6 +8,7 @@ from coordinator.report.inert import code, inert_line, link
 from coordinator.report.sections import (
     agent_words,
     checklist,
+    every_failure,
     failure_details,
     gate_table,
     join_within,
@@ -53,12 +54,21 @@ def _check_body(report: CleanReport) -> str:
         f"{marker(report)}\n### {headline(report)}",
         checklist(report) if report.outcome is None else "",
         verdict_table(verdict) if verdict else "",
-        failure_details(report.attempts[-1]) if verdict else "",
-        f"Judged against {code(report.base)}, {inert_line(report.verified, 200)}." if verdict else "",
+        every_failure(verdict) if verdict else "",
+        _what_was_judged(report) if verdict else "",
         notes(report),
         _footer(report),
     ]
     return join_within(COMMENT_LIMIT, sections, optional=(3, 5, 4, 2))
+
+
+def _what_was_judged(report: CleanReport) -> str:
+    """Say what the verdict is about, who asked for it, and how far it goes."""
+    return (
+        f"Commit {code((report.commit or '')[:12])} by the rules of {code(report.base)}; "
+        f"{inert_line(report.verified, 200)}. Tests and their coverage are results of the code under test: read the "
+        "tests as you read the change."
+    )
 
 
 def _failure(report: CleanReport) -> str:

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 def json_report(report: CleanReport) -> dict[str, JsonValue]:
     """Return the document. All keys are always there; what a run did not come to is null, empty or 0."""
     pull_request = report.pull_request
+    has_issue = report.issue_number is not None and not report.is_check
     return {
         "outcome": report.outcome.value if report.outcome else None,
         "reason": report.reason,
         "exit_code": report.code,
-        "issue": {"number": report.issue_number, "title": report.issue_title} if report.issue_number else None,
+        "issue": {"number": report.issue_number, "title": report.issue_title} if has_issue else None,
         "agent": report.agent or None,
         "plan": plan_json(report.plan) if report.plan else None,
         "branch": report.branch,

@@ -23,7 +23,7 @@ def action_outputs(report: CleanReport) -> dict[str, str]:
     """Return the outputs of the action by name. What a run did not come to is empty."""
     return {
         "outcome": report.outcome.value if report.outcome else "",
-        "issue": str(report.issue_number or ""),
+        "issue": "" if report.is_check else str(report.issue_number or ""),
         "agent": report.agent,
         "branch": report.branch or "",
         "pull-request": str(report.pull_request.number) if report.pull_request else "",

@@ -118,6 +118,14 @@ def failure_details(attempt: AttemptReport, most: int = SHOWN_ITEMS) -> str:
     )
 
 
+def every_failure(verdict: Verdict, most: int = SHOWN_ITEMS) -> str:
+    """Return the evidence of each gate that failed, folded."""
+    return "\n\n".join(
+        folded(f"{result.gate}: why it failed", fenced("\n".join(evidence_lines(result, most))))
+        for result in verdict.failed_gates()[:SHOWN_GATES]
+    )
+
+
 def folded(title: str, content: str) -> str:
     """Return content under a line that opens it. Markdown is not read in that line, so its words are reduced."""
     words = re.sub(r"[^\w .:-]", "", one_line(title, 100))

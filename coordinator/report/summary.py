@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from coordinator.report.evidence import evidence_lines
-from coordinator.report.inert import code, fenced, inert_cell, link
+from coordinator.report.inert import code, inert_cell, link
 from coordinator.report.sections import (
     agent_words,
+    every_failure,
     folded,
     gate_table,
     join_within,
@@ -16,7 +16,7 @@ from coordinator.report.sections import (
     table,
     verdict_table,
 )
-from coordinator.report.words import clock, dollars, duration, headline, per_cent, tokens
+from coordinator.report.words import clock, dollars, duration, headline, per_cent, plural, tokens
 
 if TYPE_CHECKING:
     from coordinator.report.redaction import CleanReport
@@ -48,10 +48,28 @@ def job_summary(report: CleanReport) -> str:
 
 def facts(report: CleanReport) -> list[tuple[str, str]]:
     """Return the table of the run as pairs of plain text; what is not known is left out."""
+    pairs = _facts_of_check(report) if report.is_check else _facts_of_work(report)
+    return [(name, value) for name, value in pairs if value]
+
+
+def _facts_of_check(report: CleanReport) -> list[tuple[str, str]]:
+    """Return what is known of a pull request that was judged: nobody worked on it, and it cost nothing."""
+    return [
+        ("event", report.event),
+        ("verified", report.verified),
+        ("base", report.base),
+        ("commit", report.commit or ""),
+        ("time", duration(report.seconds)),
+        ("confinement", report.sandbox),
+        ("change", _change(report)),
+    ]
+
+
+def _facts_of_work(report: CleanReport) -> list[tuple[str, str]]:
     usage = report.usage
     issue = f"#{report.issue_number} {report.issue_title}" if report.issue_number else ""
     peak = per_cent(report.peak_context_share) if report.peak_context_share is not None else ""
-    pairs = [
+    return [
         ("issue", issue),
         ("event", report.event),
         ("verified", report.verified),
@@ -71,7 +89,6 @@ def facts(report: CleanReport) -> list[tuple[str, str]]:
         ("confinement", report.sandbox),
         ("change", _change(report)),
     ]
-    return [(name, value) for name, value in pairs if value]
 
 
 def _attempts(report: CleanReport) -> str:
@@ -86,13 +103,17 @@ def _cache(report: CleanReport) -> str:
 
 def _change(report: CleanReport) -> str:
     changes = report.changes
-    return f"{len(changes.files)} files, +{changes.insertions} −{changes.deletions}" if changes.files else ""  # noqa: RUF001
+    if not changes.files:
+        return ""
+    return f"{plural(len(changes.files), 'file')}, +{changes.insertions} −{changes.deletions}"  # noqa: RUF001
 
 
 def _facts(report: CleanReport) -> str:
     rows = [[name, inert_cell(value, 500)] for name, value in facts(report)]
     if report.pull_request is not None:
-        rows.append(["pull request", link(f"#{report.pull_request.number}", report.pull_request.url)])
+        named = link(f"#{report.pull_request.number}", report.pull_request.url)
+        title = inert_cell(report.issue_title, 200) if report.is_check else ""
+        rows.append(["pull request", f"{named} {title}".rstrip()])
     return table(["", ""], rows)
 
 
@@ -110,11 +131,7 @@ def _timeline(report: CleanReport) -> str:
 
 def _evidence(report: CleanReport) -> str:
     """Return the last evidence of every gate that did not pass, folded."""
-    failed = report.verdict.failed_gates() if report.verdict else ()
-    return "\n\n".join(
-        folded(f"{result.gate}: why it failed", fenced("\n".join(evidence_lines(result, _EVIDENCE_LINES))))
-        for result in failed
-    )
+    return every_failure(report.verdict, _EVIDENCE_LINES) if report.verdict else ""
 
 
 def _settings(report: CleanReport) -> str:

@@ -60,7 +60,8 @@ def plural(number: int, thing: str) -> str:
 def headline(report: CleanReport) -> str:
     """Return how the run stands, in one line of Markdown."""
     if report.is_check and report.outcome in _CHECKED:
-        return f"{_CHECKED[report.outcome](report)} · {code((report.commit or '')[:7])}"
+        words = _CHECKED[report.outcome](report)
+        return " · ".join(filter(None, [words, code((report.commit or "")[:7])]))
     if report.outcome is None:
         return _working(report)
     return _HEADLINES[report.outcome](report)
@@ -130,10 +131,22 @@ _HEADLINES = {
     Outcome.FAILED: _stopped,
 }
 
+
+def _not_judged(report: CleanReport) -> str:
+    return f"⚠️ Not judged — {_why(report)}"
+
+
+def _passed(report: CleanReport) -> str:
+    if not report.accepted:  # a fault of ours must not look like success
+        return "⚠️ Not judged — the run says accepted, but its verdict does not"
+    return f"✅ {_why(report).capitalize()} in {duration(report.seconds)}"
+
+
 _CHECKED: Mapping[Outcome | None, Callable[[CleanReport], str]] = {
     None: lambda _: "🟡 The gates are running",
-    Outcome.COMPLETED: lambda report: f"✅ {_why(report).capitalize()} in {duration(report.seconds)}",
+    Outcome.COMPLETED: _passed,
     Outcome.REJECTED: lambda report: f"❌ {_why(report).capitalize()}",
-    Outcome.FAILED: lambda report: f"⚠️ Not judged — {_why(report)}",
+    Outcome.REFUSED: _not_judged,
+    Outcome.FAILED: _not_judged,
 }
-"""The heading for a pull request that was judged. What the run says must be what the verdict says."""
+"""The heading for a pull request that was judged."""

@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
 from coordinator.errors import Misconfigured, Refused, Unreachable
+from coordinator.webhook.delivery import clean_id
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -50,12 +51,13 @@ def make_app(
         await asyncio.to_thread(relay.stop)
 
     async def webhook(request: Request) -> JSONResponse:
-        _check_type(request)
+        name = clean_id(request.headers.get("x-gitea-delivery") or request.headers.get("x-forgejo-delivery", ""))
         try:
-            body = await asyncio.wait_for(_read(request, body_limit), read_seconds)
-        except (TimeoutError, ClientDisconnect):
-            raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, "the body did not arrive") from None
-        return _answered(relay, request, body)
+            body = await _body(request, body_limit, read_seconds)
+        except HTTPException as error:
+            _LOG.warning("delivery %s: turned away: %s", name, error.detail)
+            raise
+        return _answered(relay, name, request, body)
 
     async def state() -> JSONResponse:
         return JSONResponse(
@@ -72,6 +74,14 @@ def make_app(
     app.add_api_route("/health", state, methods=["GET"])
     app.add_exception_handler(Exception, _internal_error)
     return app
+
+
+async def _body(request: Request, limit: int, seconds: float) -> bytes:
+    _check_type(request)
+    try:
+        return await asyncio.wait_for(_read(request, limit), seconds)
+    except (TimeoutError, ClientDisconnect):
+        raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, "the body did not arrive") from None
 
 
 def _check_type(request: Request) -> None:
@@ -96,10 +106,9 @@ async def _read(request: Request, limit: int) -> bytes:
     return bytes(body)
 
 
-def _answered(relay: Relay, request: Request, body: bytes) -> JSONResponse:
-    delivery = request.headers.get("x-gitea-delivery") or request.headers.get("x-forgejo-delivery", "")
+def _answered(relay: Relay, name: str, request: Request, body: bytes) -> JSONResponse:
     try:
-        taken = relay.take(delivery, request.headers.items(), body)
+        taken = relay.take(name, request.headers.items(), body)
     except Refused as error:
         raise HTTPException(HTTPStatus.UNAUTHORIZED, error.what) from None
     except Misconfigured as error:

@@ -10,7 +10,7 @@ from coordinator.errors import CoordinatorError, Refused, Unreachable
 from coordinator.events.models import Skipped
 from coordinator.models import Frozen
 from coordinator.webhook.backlog import LIMIT, Backlog
-from coordinator.webhook.delivery import Delivery, clean_id, read_delivery
+from coordinator.webhook.delivery import Delivery, read_delivery
 from coordinator.webhook.memory import Memory
 from coordinator.webhook.signature import fits, sign
 
@@ -94,13 +94,12 @@ class Relay:
         for delivery in left:
             _LOG.error("%s: not finished when the relay ended. %s.", delivery.describe(), _REPLAY)
 
-    def take(self, delivery_id: str, headers: Sequence[tuple[str, str]], body: bytes) -> Taken:
-        """Take one delivery. Returns at once.
+    def take(self, name: str, headers: Sequence[tuple[str, str]], body: bytes) -> Taken:
+        """Take one delivery; `name` is its id, as `clean_id` returns it. Returns at once.
 
         Raises `Refused` for a signature that is missing or wrong, `Misconfigured` for a body that is no event, and
         `Unreachable` where too much is waiting.
         """
-        name = clean_id(delivery_id)
         signature = sign(body, self._secret)
         if not fits(headers, signature):
             _LOG.warning("delivery %s: refused: the signature is missing or wrong", name)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from coordinator.commands.building import assemble, load_settings, open_display
+from coordinator.commands.building import assemble, load_settings, open_claims, open_display
 from coordinator.flows.work_issue import work_issue
+from coordinator.flows.work_order import WorkOrder
 from coordinator.forge.local import LocalForge
 from coordinator.report.models import Outcome
 from coordinator.sandbox.confined import ConfinedSandbox
@@ -45,8 +46,15 @@ def work_on(shell: Shell, project: Project, *, person: Path | None, hides: bool)
     issue = forge.import_issue(project.issue)
     with (
         open_display(environment) as progress,
+        open_claims(environment, forge, environ=shell.variables) as claims,
         assemble(
-            settings, forge, progress, environ=shell.variables, person=person, kept=lambda folder: folder / "kept"
+            settings,
+            forge,
+            progress,
+            environ=shell.variables,
+            person=person,
+            kept=lambda folder: folder / "kept",
+            claims=claims,
         ) as parts,
     ):
         sandbox = parts.agent_sandbox
@@ -54,7 +62,7 @@ def work_on(shell: Shell, project: Project, *, person: Path | None, hides: bool)
         if hides and not sandbox.means.hides_processes:
             pytest.skip("needs a mount namespace: root with CAP_SYS_ADMIN")
         sandbox.means = replace(sandbox.means, hides_processes=hides)
-        return work_issue(parts, issue, verified="asked for by a test")
+        return work_issue(parts, WorkOrder(issue, verified="asked for by a test"))
 
 
 def test_a_runner_that_shows_the_key_to_commands_is_refused(shell: Shell, project: Project) -> None:

@@ -71,6 +71,26 @@ def test_what_cannot_start_is_planned_all_the_same(shell: Shell, tmp_path: Path)
     assert (ended.document["blocked_by"], ended.document["ready"]) == ([9], False)
 
 
+def test_what_other_issues_say_that_they_block_waits(shell: Shell, project: Project, tmp_path: Path) -> None:
+    other = tmp_path / "9-first.md"
+    other.write_text("# Do this first\n\nBlocks: #7\n", encoding="utf-8")
+    LocalForge.of(project.folder).import_issue(other)
+    words = ("plan", project.issue, "--repo", project.folder)
+    ended = shell.run(*words, "--format", "json")
+    assert (ended.document["blocked_by"], ended.document["ready"]) == ([9], False)
+    project.issue.write_text(f"{ISSUE}\nBlocks: #9\n", encoding="utf-8")
+    assert "cycle #7 → #9 → #7: remove one of these dependencies" in shell.run(*words).out
+
+
+def test_without_a_model_for_planning_the_repository_is_asked(shell: Shell, tmp_path: Path) -> None:
+    files = {".coordinator.yml": "agents: {sonnet: {api_key_env: ABSENT_KEY}}\n", "tool.py": "ONE = 1\n"}
+    project = make_project(tmp_path, files, issue="# Mend `tool.py`\n")
+    with the_model(shell) as model:
+        ended = shell.run("plan", project.issue, "--repo", project.folder, "--format", "json")
+    assert (ended.code, model.requests) == (0, [])
+    assert ended.document["metadata"]["source"]["difficulty"] == "repository"
+
+
 def test_an_issue_of_a_server_is_planned_from_there(shell: Shell, project: Project, tmp_path: Path) -> None:
     with ForgeServer(tmp_path / "server") as server:
         commit_files(project.folder, {".coordinator.yml": "agents: {haiku: {enabled: false}}\n"})

@@ -163,6 +163,7 @@ def test_a_cycle_through_a_closed_issue_is_none(ground: Ground) -> None:
     ground.add("Blocked by: #3")
     ground.add("Blocked by: #1", state="closed")
     assert ground.blockers(1).cycle == ()
+    assert ground.blockers(3).cycle == ()
 
 
 def test_a_chain_is_not_followed_for_ever(ground: Ground) -> None:
@@ -174,6 +175,27 @@ def test_a_chain_is_not_followed_for_ever(ground: Ground) -> None:
     assert len(ground.asked("/blocked_by")) == MOST_FOLLOWED
     short = [ground.add(f"Blocked by: #{length + number % 20 + 1}", ours=False) for number in range(1, 21)]
     assert ground.blockers(short[0]).cycle == tuple(short)
+
+
+def test_what_an_issue_blocks_is_seen_from_both_sides(ground: Ground) -> None:
+    ground.add("Blocks: #2")
+    ground.add()
+    ground.add("Blocked by: #1")
+    ground.add(native=(1,))
+    ground.add("Blocked by: #1", ours=False)
+    assert ground.blockers(1).blocks == (4, 2, 3)
+
+
+def test_a_closed_blocker_elsewhere_does_not_block(ground: Ground) -> None:
+    number = ground.add()
+    user = '{"id": 77, "login": "other"}'
+    issue = f'"number": 5, "title": "x", "body": null, "user": {user}, "labels": [], "assignees": [], "html_url": ""'
+    where = '"repository_url": "https://api.github.com/repos/org/lib"'
+    times = '"created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z", "comments": 0'
+    for state, held in (("closed", False), ("open", True)):
+        body = f'[{{{issue}, {where}, {times}, "state": "{state}"}}]'.encode()
+        ground.server.fail(r"GET .*/dependencies/blocked_by", status=200, body=body)
+        assert ground.blockers(number).any is held
 
 
 def test_what_waited_for_a_closed_issue_is_found(ground: Ground) -> None:

@@ -46,6 +46,18 @@ def test_all_are_merged_and_only_open_ones_block() -> None:
     assert (found.any, found.for_good) == (True, False)
 
 
+def test_what_says_that_it_waits_for_an_issue_is_blocked_by_it() -> None:
+    found = find_blockers(
+        7,
+        native=Dependencies(blocks=(8,)),
+        said=PartialMetadata(blocks=(9,)),
+        named_by=(),
+        issue_state=STATES.get,
+        waited_for_by=(10, 8, 7),
+    )
+    assert (found.blocks, found.any) == ((8, 9, 10), False)
+
+
 def test_nothing_in_the_way() -> None:
     for found in (find(), find(blocked_by=(4,))):
         assert (found.blocked_by, found.reason, found.any, found.for_good) == ((), "", False, False)

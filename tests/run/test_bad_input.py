@@ -214,11 +214,11 @@ def test_a_server_that_sends_the_token_elsewhere(job: Job) -> None:
     fails(job, 2, "redirect")
 
 
-def test_github_is_not_for_this_version(job: Job) -> None:
+def test_addresses_that_are_no_github(job: Job) -> None:
     job.assign()
     job.unset("GITEA_ACTIONS")
     job.set(GITHUB_API_URL=job.forge.url)
-    fails(job, 2, "runs on GitHub", "coordinator work")
+    fails(job, 2, "GitHub", job.forge.url)
 
 
 def test_a_key_that_is_refused(job: Job) -> None:

@@ -13,6 +13,8 @@ from tests.run.support import BAD, BRANCH, GOOD, Ended, Job, submit
 from tests.support import API_CANARY, FORGE_CANARY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from coordinator.demo.model_script import Reply
 
 ALWAYS = 99
@@ -57,9 +59,30 @@ def test_rejected_work_stays_rejected_when_no_pull_request_can_be_opened(job: Jo
 
 
 @pytest.mark.slow
-def test_nothing_can_be_pushed(job: Job) -> None:
+def once_it_works(act: Callable[[], object]) -> Computed:
+    """Let something happen in the agent's first turn, when the issue is claimed already."""
+
+    def answer(_body: object) -> Reply:
+        act()
+        return GOOD
+
+    return Computed(answer)
+
+
+def test_an_issue_that_cannot_be_claimed_costs_nothing(job: Job) -> None:
     job.forge.fail("git-receive-pack", times=ALWAYS, status=500)
-    ended = work(job)
+    job.assign()
+    with ModelServer([], key=API_CANARY) as model:
+        job.use(model)
+        ended = job.run("--format", "json")
+    assert (ended.code, ended.document["outcome"]) == (4, "failed")
+    assert not model.requests
+    assert "⛔ Not done" in job.headline()
+
+
+def test_nothing_can_be_pushed(job: Job) -> None:
+    fault = once_it_works(lambda: job.forge.fail("git-receive-pack", times=ALWAYS, status=500))
+    ended = work(job, fault, submit())
     assert (ended.code, ended.document["outcome"]) == (4, "failed")
     assert not job.branch()
     patch = job.folder / "temp" / "coordinator-issue-1" / "work.patch"
@@ -77,8 +100,8 @@ def test_the_first_try_to_push_fails(job: Job) -> None:
 
 
 def test_a_push_that_is_forbidden(job: Job) -> None:
-    job.forge.fail("git-receive-pack", times=ALWAYS, status=403)
-    ended = work(job)
+    fault = once_it_works(lambda: job.forge.fail("git-receive-pack", times=ALWAYS, status=403))
+    ended = work(job, fault, submit())
     assert (ended.code, ended.document["outcome"]) == (2, "failed")
     assert (job.folder / "temp" / "coordinator-issue-1" / "work.patch").is_file()
     assert "The quality gates accepted the work, but" in ended.complaint
@@ -118,6 +141,6 @@ def test_the_forge_cannot_be_asked_whether_the_issue_is_open(job: Job) -> None:
 
     ended = work(job, Computed(answer), submit())
     assert ended.code == 0, ended.err
-    assert "could not look whether the issue is still open" in ended.err
+    assert "could not look whether the run is still wanted" in ended.err
     assert "token *** is tired" in ended.err
     assert FORGE_CANARY not in ended.err

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from tests.standins.forge_state import Json
 
 
-def assert_skipped(job: Job, says: str) -> None:
-    """Run, and see that it ended green with these words and wrote nothing but outputs and summary."""
+def assert_skipped(job: Job, says: str, *, issue: str = "") -> None:
+    """Run, and see that it ended green with these words and wrote nothing but outputs and summary.
+
+    `issue` is the output of that name: filled where the event is about one that is ours.
+    """
     ended = job.run("--format", "json")
     assert ended.code == 0, ended.err
     document = ended.document
@@ -25,6 +28,7 @@ def assert_skipped(job: Job, says: str) -> None:
     assert "skipped" in ended.err
     assert job.outputs() == dict.fromkeys(job.outputs(), "") | {
         "outcome": "skipped",
+        "issue": issue,
         "input-tokens": "0",
         "output-tokens": "0",
         "cost-usd": "0.000000",
@@ -84,36 +88,21 @@ def _ours_by_an_earlier_act(job: Job) -> None:
     job.issue_event("issues.assigned.json", sender=job.maintainer)
 
 
-def _fork(job: Job) -> None:
-    number = job.forge.add_fork_pull("patch-1")
-    stranger = job.forge.state.users["stranger"]
-    event = job.payload("pull_request.opened.json", stranger)
-    document = json.loads(json.dumps(event))
-    document["pull_request"]["number"] = number
-    document["pull_request"]["updated_at"] = job.issue.updated_at
-    document["pull_request"]["head"] |= {"repo_id": 2, "ref": "patch-1"}
-    document["pull_request"]["head"]["repo"] |= {"id": 2, "full_name": "stranger/app", "fork": True}
-    job.event("pull_request", document)
-
-
 @pytest.mark.parametrize(
     ("happens", "says"),
     [
         (lambda job: job.comment("Looks good", by=job.maintainer), "a comment whose first line is none of"),
         (lambda job: job.comment("see /coordinator run", by=job.maintainer), "a comment whose first line is none of"),
-        (lambda job: job.comment("/coordinator stop", by=job.maintainer), "closing the issue"),
         (lambda job: job.issue_event("issues.opened.json", sender=job.maintainer), "neither assigned"),
         (lambda job: job.issue_event("issues.assigned.json", sender=job.maintainer), "is not assigned"),
         (lambda job: job.issue_event("issues.edited.json", sender=job.maintainer), "asks for nothing"),
         (lambda job: job.assign(by=job.forge.bot), "the coordinator's own account"),
         (lambda job: job.comment("/coordinator run", by=job.forge.bot), "the coordinator's own account"),
-        (lambda job: job.dispatch(), "give the dispatch an `issue`"),
+        (lambda job: job.dispatch(), "nothing was started (it is empty)"),
         (_assigned_when_closed, "is closed"),
         (_other_label, "labels other than agent changed"),
         (_ours_by_an_earlier_act, "before this event"),
-        (_unassigned, "close the issue to stop a job"),
-        (_closed, "dependents are started by hand"),
-        (_fork, "from a fork"),
+        (_closed, "nothing that could start was waiting for issue #1"),
     ],
     ids=lambda value: value.__name__.strip("_") if callable(value) and value.__name__ != "<lambda>" else None,
 )
@@ -122,12 +111,18 @@ def test_what_asks_for_nothing(job: Job, happens: Callable[[Job], None], says: s
     assert_skipped(job, says)
 
 
-def test_a_schedule_starts_nothing_yet(job: Job) -> None:
+@pytest.mark.parametrize("happens", [_unassigned, lambda job: job.comment("/coordinator stop", by=job.maintainer)])
+def test_what_nobody_works_on_cannot_be_stopped(job: Job, happens: Callable[[Job], None]) -> None:
+    happens(job)
+    assert_skipped(job, "nobody works on issue #1", issue="1")
+
+
+def test_a_schedule_finds_an_empty_queue(job: Job) -> None:
     job.event("schedule", (PAYLOADS.parent / "derived" / "schedule.json").read_bytes())
     event = json.loads((job.folder / "event.json").read_bytes())
     repository = job.payload("workflow_dispatch.json", job.maintainer)["repository"]
     job.event("schedule", {**event, "repository": repository})
-    assert_skipped(job, "drain_queue")
+    assert_skipped(job, "nothing was started (it is empty)")
 
 
 def test_the_trigger_of_the_configuration(job: Job) -> None:

@@ -142,11 +142,12 @@ def test_one_click_that_starts_several_runs_is_worked_on_once(job: Job) -> None:
     with model(GOOD, submit()) as served:
         job.use(served)
         assert job.run().code == 0
-        for action in ("opened", "assigned"):
+        for number, action in enumerate(("opened", "assigned"), start=42):
+            job.set(GITHUB_RUN_ID=str(number))
             job.event("issues", {**assigned, "action": action})
             ended = job.run("--format", "json")
             assert (ended.code, ended.document["outcome"]) == (0, "skipped")
-            assert "answered this request already" in str(ended.document["reason"])
+            assert "has answered this request for issue #1 already" in str(ended.document["reason"])
     assert_done(job)
 
 
@@ -202,7 +203,7 @@ def test_a_comment_of_somebody_allowed_starts_an_issue_that_is_not_ours_yet(job:
     assert "asked by `@maintainer` in a comment" in job.comments[0]
 
 
-def test_a_comment_that_asks_for_the_plan_writes_nothing(job: Job) -> None:
+def test_a_comment_that_asks_for_the_plan_is_answered_in_the_comment(job: Job) -> None:
     job.comment("/coordinator plan", by=job.maintainer)
     with model() as served:
         job.use(served)
@@ -212,7 +213,8 @@ def test_a_comment_that_asks_for_the_plan_writes_nothing(job: Job) -> None:
     assert ended.document["plan"]
     assert job.outputs()["outcome"] == "skipped"
     assert not served.requests
-    assert not job.writes
+    assert "haiku would work on this" in job.headline()
+    assert [write for write in job.writes if "/comments" not in write] == []
 
 
 def test_work_that_the_gates_reject_is_a_draft_that_says_so(job: Job) -> None:

@@ -31,7 +31,7 @@ from tests.standins.forge_state import JOB_USER_ID, PAT_SCOPES, IssueState, Json
 from tests.support import FORGE_CANARY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 JOB_TOKEN = "job-token-5d1f0c7a9e34"
 
@@ -50,6 +50,8 @@ class Fault:
     """Seconds before anything else."""
     drop: str = ""
     """``before``: the connection is closed and nothing was done; ``after``: it was done, and then closed."""
+    meanwhile: Callable[[], object] | None = None
+    """Done by somebody else before the request is looked at."""
 
 
 class ForgeServer:
@@ -155,6 +157,10 @@ class ForgeServer:
         """Let the next `times` requests whose ``METHOD path`` contains the pattern `route` go wrong (see `Fault`)."""
         self._faults.append(Fault(re.compile(route), times, status, body, headers or {}, delay, drop))
 
+    def before(self, route: str, meanwhile: Callable[[], object], *, after: int = 0) -> None:
+        """Let somebody else do something just before one request that matches is looked at, `after` so many others."""
+        self._faults += [Fault(re.compile(route), after), Fault(re.compile(route), 1, meanwhile=meanwhile)]
+
     def describe(self) -> dict[str, Json]:
         """Return what a test in another process needs to know."""
         users: dict[str, Json] = {
@@ -180,6 +186,8 @@ class ForgeServer:
         if fault is None:
             return self._serve(request)
         time.sleep(fault.delay)
+        if fault.meanwhile is not None:
+            fault.meanwhile()
         if fault.status:
             return Answer(fault.status, fault.body, tuple(fault.headers.items()))
         if fault.drop == "before":

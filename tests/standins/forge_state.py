@@ -224,7 +224,8 @@ class State:
         }
 
     def pull_json(self, issue: IssueState, pull: Pull) -> dict[str, Json]:
-        head = self.repository.commit(f"refs/heads/{pull.head}")
+        own = pull.head_repository == 1
+        head = self.repository.commit(f"refs/heads/{pull.head}" if own else f"refs/pull/{issue.number}/head")
         base = self.repository.commit(f"refs/heads/{pull.base}")
         html_url = f"{self.url}/{self.full_name}/pulls/{issue.number}"
         return {

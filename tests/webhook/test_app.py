@@ -13,6 +13,7 @@ from coordinator.webhook.relay import Relay, Taken
 from coordinator.webhook.signature import sign
 from tests.webhook.support import (
     SECRET,
+    UUID,
     WEBHOOK_CANARY,
     Recorder,
     Served,
@@ -170,9 +171,9 @@ def test_the_answer_does_not_wait_for_what_is_done() -> None:
 
 
 @pytest.mark.parametrize("size", [64 * 1024 + 1, 1024 * 1024])
-def test_a_body_over_the_limit(served: Served, size: int) -> None:
-    body = b" " * size
-    assert served.deliver(body).status_code == 413
+def test_a_body_over_the_limit(served: Served, caplog: pytest.LogCaptureFixture, size: int) -> None:
+    assert served.deliver(b" " * size).status_code == 413
+    assert f"delivery {UUID}: turned away: the body is larger than 65536 bytes" in caplog.text
 
 
 def test_a_body_at_the_limit_is_read(served: Served) -> None:
@@ -283,8 +284,8 @@ def test_there_is_nothing_else(served: Served, method: str, path: str, status: i
 class BrokenRelay(Relay):
     """A relay with a bug, whose message could say anything."""
 
-    def take(self, delivery_id: str, headers: Sequence[tuple[str, str]], body: bytes) -> Taken:
-        raise KeyError(MARK, delivery_id, headers, body)
+    def take(self, name: str, headers: Sequence[tuple[str, str]], body: bytes) -> Taken:
+        raise KeyError(MARK, name, headers, body)
 
 
 def test_a_bug_is_named_by_its_type_only(caplog: pytest.LogCaptureFixture) -> None:

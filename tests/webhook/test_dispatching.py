@@ -12,7 +12,6 @@ from coordinator.events.models import Event, EventKind, EventRepository
 from coordinator.events.relay import open_relayed
 from coordinator.forge.gitea import GiteaForge
 from coordinator.forge.models import Account
-from coordinator.webhook.delivery import Delivery
 from coordinator.webhook.dispatching import Dispatching
 from tests.standins.forge_server import ForgeServer
 from tests.support import FORGE_CANARY, git, make_repository
@@ -23,12 +22,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from coordinator.webhook.delivery import Delivery
+
 FILES = {".gitea/workflows/coordinator.yml": "on: workflow_dispatch\n"}
 
 
 def delivery(number: int = 1, **changes: JsonValue) -> Delivery:
     """Return a delivery of somebody whom the stand-in does not know."""
-    return support.delivery(number, **{"sender": {"id": 4711, "login": "dev"}, **changes})
+    changes.setdefault("sender", {"id": 4711, "login": "dev"})
+    return support.delivery(number, support.ASSIGNED, **changes)
 
 
 @pytest.fixture

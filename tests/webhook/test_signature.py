@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import inspect
+
 import pytest
 from pydantic import SecretStr
 
@@ -55,6 +57,13 @@ def test_a_good_signature(headers: list[tuple[str, str]]) -> None:
 )
 def test_a_wrong_or_missing_signature(headers: list[tuple[str, str]]) -> None:
     assert not fits(headers, GOOD)
+
+
+def test_signatures_are_compared_in_constant_time() -> None:
+    """Time cannot be measured in a test, so the comparison itself is looked for."""
+    source = inspect.getsource(fits)
+    assert "hmac.compare_digest(" in source
+    assert " == " not in source
 
 
 def test_no_relay_without_a_secret() -> None:
