@@ -29,6 +29,7 @@ from coordinator.signals import Terminated, ending_on_signals
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from coordinator.events.freshness import TextChanged
     from coordinator.events.models import Event
     from coordinator.events.verify import Verified
     from coordinator.flows.parts import Parts
@@ -70,6 +71,11 @@ class EventFlows:
                 return self._check(verified)
             case Flow.DRAIN_QUEUE:
                 return self._drain()
+
+    def tell_refused(self, number: int | None, refusal: TextChanged) -> None:
+        """Say on the issue why nothing starts, to the person who has asked. A run that works has the comment."""
+        if number is not None and not self._settings.dry_run and number not in self._claims.living():
+            self._tell(number, Outcome.REFUSED, str(refusal))
 
     def _obey(self, verified: Verified) -> CleanReport:
         match verified.command:

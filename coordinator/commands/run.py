@@ -11,6 +11,7 @@ from coordinator.commands.building import load_settings, make_forge, open_claims
 from coordinator.commands.event_flows import EventFlows
 from coordinator.commands.results import plain_report, show_result, tell_runner
 from coordinator.errors import CoordinatorError, ExitCode, Misconfigured, Refused
+from coordinator.events.freshness import TextChanged
 from coordinator.events.models import Event, EventKind, Skipped
 from coordinator.events.read import read_event
 from coordinator.events.relay import open_relayed
@@ -94,18 +95,23 @@ def _handle(event: Event, settings: Settings, forge: Forge) -> CleanReport:
     if isinstance(decision, Skipped):
         return plain_report(environment, Outcome.SKIPPED, decision.reason)
     with open_display(environment) as progress, open_claims(environment, forge, environ=os.environ) as claims:
-        verified = verify(
-            event,
-            decision=decision,
-            forge=forge,
-            allow=settings.configuration.allow,
-            expected_repository=environment.repository or "",
-            expected_repository_id=None,
-            run_attempt=environment.run_attempt,
-            now=datetime.now(UTC),
-            seen_text=lambda number: claims.record(number).text,
-            **trigger,
-        )
+        flows = EventFlows(event, settings, forge, claims, progress)
+        try:
+            verified = verify(
+                event,
+                decision=decision,
+                forge=forge,
+                allow=settings.configuration.allow,
+                expected_repository=environment.repository or "",
+                expected_repository_id=None,
+                run_attempt=environment.run_attempt,
+                now=datetime.now(UTC),
+                seen_text=lambda number: claims.record(number).text,
+                **trigger,
+            )
+        except TextChanged as refusal:
+            flows.tell_refused(decision.number, refusal)
+            raise
         if isinstance(verified, Skipped):
             return plain_report(environment, Outcome.SKIPPED, verified.reason)
-        return EventFlows(event, settings, forge, claims, progress).run(verified)
+        return flows.run(verified)

@@ -33,6 +33,10 @@ def refused(why: str, mend: str) -> Refused:
     return Refused(f"Event refused: {why}", mend=mend)
 
 
+class TextChanged(Refused):
+    """The text is not the one that somebody allowed has asked for. That person waits, so the issue is told."""
+
+
 def check_age(event: Event, now: datetime, *, live: Issue | None = None) -> None:
     """Refuse an event from before yesterday.
 
@@ -66,8 +70,9 @@ def check_text(event: Event, live: Issue) -> None:
     """Freeze the text: an issue's author may edit it after somebody trusted has asked for the work."""
     seen = event.issue
     if seen and (seen.title, seen.body) != (clean(live.title), clean(live.body)):
-        raise refused(
-            f"issue #{live.number} was edited after the trigger", f"Read it again, then: {_AGAIN[event.kind]}"
+        raise TextChanged(
+            f"Event refused: issue #{live.number} was edited after the trigger",
+            mend=f"Read it again, then: {_AGAIN[event.kind]}",
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from coordinator.events.freshness import SAME_MOMENT, digest, refused
+from coordinator.events.freshness import SAME_MOMENT, TextChanged, digest, refused
 from coordinator.events.standing import standing_requests
 from coordinator.events.text import one_line
 from coordinator.forge.models import Change
@@ -58,9 +58,10 @@ def check_unattended(issue: Issue, request: HistoryEntry, permissions: Permissio
         return
     if issue.updated_at is not None and issue.updated_at - request.at <= SAME_MOMENT:
         return
-    raise refused(
-        f"issue #{issue.number} may have been edited since it was {done(request)}, and its author may not start runs",
-        "Read it again, take the assignment or label away and put it back",
+    raise TextChanged(
+        f"Event refused: issue #{issue.number} may have been edited since it was {done(request)}, and its author may "
+        "not start runs",
+        mend="Read it again, take the assignment or label away and put it back",
     )
 
 

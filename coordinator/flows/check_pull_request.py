@@ -103,7 +103,7 @@ class _Check:
             self._skip_moved(clone)
             return
         self._look_at_changes(clone, live.base)
-        check_confinement(self._parts, self.journal.warn)
+        check_confinement(replace(self._parts, agent_sandbox=self._parts.gate_sandbox), self.journal.warn)
         environment = self._prepare(clone)
         self.journal.step(GATES, StepState.CURRENT)
         started = time.monotonic()

@@ -104,13 +104,12 @@ class DependencyReader:
         return self._others[number]
 
     def _waits_for(self, number: int) -> tuple[int, ...]:
-        """Return the open issues that an issue waits for."""
+        """Return what an issue waits for, open or not; nothing for one that is closed or does not exist."""
         issue = self._issue(number)
         if issue is None or issue.state == "closed":
             return ()
         named_by = self._said_by.get(number, ())
-        every = waits_for(number, native=self.native(number), said=self.said(issue), named_by=named_by)
-        return tuple(other for other in every if self.state(other) == "open")
+        return waits_for(number, native=self.native(number), said=self.said(issue), named_by=named_by)
 
     def _find_cycle(self, start: int) -> tuple[int, ...]:
         """Return a shortest cycle through an issue; empty where there is none among the nearest `MOST_FOLLOWED`."""

@@ -38,12 +38,8 @@ def read_queue(
 
 def runs_at_work(claims: Claims) -> dict[int, str]:
     """Return the issues that a run has or was started for, each with which one. Raises what the store raises."""
-    living = claims.living()
-    started = claims.reserved(RESERVED_SECONDS) - living.keys()
-    return {
-        **{number: f"run {claim.run} works on it" for number, claim in living.items()},
-        **dict.fromkeys(sorted(started), "a run was started for it"),
-    }
+    started = dict.fromkeys(sorted(claims.reserved(RESERVED_SECONDS)), "a run was started for it")
+    return {**started, **{number: f"run {claim.run} works on it" for number, claim in claims.living().items()}}
 
 
 @dataclass(frozen=True, slots=True)

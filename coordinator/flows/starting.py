@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from coordinator.errors import CoordinatorError, Refused
+from coordinator.events.freshness import TextChanged
 from coordinator.events.requests import request_to_start
 from coordinator.flows.claim import IN_PROGRESS
 from coordinator.flows.work_order import WorkOrder
@@ -97,6 +98,9 @@ class Starter:
         record = given.claims.record(number)
         try:
             request, why = request_to_start(issue, given.forge, given.permissions, seen=record.text, **given.names)
+        except TextChanged as refusal:
+            given.tell(number, Outcome.REFUSED, str(refusal))
+            return Started(number, Start.PASSED_OVER, str(refusal))
         except Refused as refusal:
             return Started(number, Start.PASSED_OVER, str(refusal))
         if is_answered(record, request):

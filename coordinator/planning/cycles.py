@@ -45,7 +45,7 @@ def _reversed(graph: Graph) -> dict[int, list[int]]:
     backwards: dict[int, list[int]] = {number: [] for number in sorted(graph)}
     for number in backwards:
         for other in graph[number]:
-            if other in backwards and other != number:
+            if other in backwards:
                 backwards[other].append(number)
     return backwards
 

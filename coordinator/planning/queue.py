@@ -138,12 +138,11 @@ def plan_queue(
 
 
 def named_blockers(candidates: Iterable[Candidate]) -> dict[int, list[int]]:
-    """Return for each issue those open ones of ours that say that they block it, by their text or on the forge."""
+    """Return for each issue those of ours that say that they block it, by their text or on the forge."""
     named: dict[int, list[int]] = {}
     for candidate in candidates:
-        if candidate.issue.state == "open":
-            for number in {*candidate.said.blocks, *candidate.dependencies.blocks}:
-                named.setdefault(number, []).append(candidate.issue.number)
+        for number in {*candidate.said.blocks, *candidate.dependencies.blocks}:
+            named.setdefault(number, []).append(candidate.issue.number)
     return named
 
 

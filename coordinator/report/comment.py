@@ -80,7 +80,7 @@ def _failure(report: CleanReport) -> str:
 
 def _footer(report: CleanReport) -> str:
     parts = [f"Updated {clock(report.updated_at)}"]
-    if report.outcome is not None and report.job_url:
+    if report.job_url and (report.is_check or report.outcome is not None):
         parts.append(link("job", report.job_url))
     if report.sandbox:
         parts.append(inert_line(report.sandbox, 120))

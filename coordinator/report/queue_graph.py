@@ -19,8 +19,9 @@ MOST_EDGES = 480
 TITLE_CHARACTERS = 60
 LABEL_CHARACTERS = 160
 """A title with its number, or the name of an issue elsewhere (Gitea allows 40 + 100 characters for owner and name)."""
-_EDGE_CHARACTERS = 160
-"""An arrow and the node that it may need, in the worst case."""
+_ARROW_CHARACTERS = 40
+_OUTSIDE_CHARACTERS = 70
+"""An arrow, and the node of an issue outside of the queue, both with the longest numbers there are."""
 _HARMLESS = frozenset(" ,.-")
 _OUTSIDE = "outside"
 _COLOURS = {
@@ -61,11 +62,14 @@ def inert_label(text: str, limit: int) -> str:
 
 def _what_fits(entries: Sequence[QueueEntry], room: int) -> Sequence[QueueEntry]:
     """Return as many entries as can be drawn, with everything that they wait for."""
+    known = {entry.number for entry in entries}
     edges = 0
     for index, entry in enumerate(entries):
         waits = len(entry.blocked_by) + len(entry.foreign)
         edges += waits
-        room -= len(_entry_node(entry)) + waits * _EDGE_CHARACTERS
+        outside = len(entry.blocked_by) - len(known.intersection(entry.blocked_by))
+        foreign = sum(len(_node("f999", reference, _OUTSIDE)) + 1 for reference in entry.foreign)
+        room -= len(_entry_node(entry)) + 1 + waits * _ARROW_CHARACTERS + outside * _OUTSIDE_CHARACTERS + foreign
         if room < 0 or edges > MOST_EDGES:
             return entries[:index]
     return entries

@@ -145,6 +145,7 @@ def test_one_issue_sees_a_cycle_through_issues_of_anybody(ground: Ground, *, our
     ground.add(native=(1,), ours=ours)
     ground.add(ours=ours)
     found = ground.blockers(1)
+    assert all(len(ground.asked(f"/issues/{number}")) <= 1 for number in (2, 3, 4))
     assert found.cycle == (1, 2, 3)
     assert found.reason == "cycle #1 → #2 → #3 → #1: remove one of these dependencies"
     assert ground.blockers(4).any is False

@@ -230,13 +230,89 @@ REPORTS: dict[str, RunReport] = {
 }
 
 
+_CHECK = RunReport(
+    run="1190",
+    is_check=True,
+    job_url="https://forge.example/acme/app/actions/runs/1190",
+    issue_number=58,
+    issue_title="Return None for empty input | @dev",
+    event="pull_request synchronize",
+    verified="synchronize by @dev (write access by /assignees)",
+    commit="c0ffee254729296a45a3885639ac7e10f9d54979",
+    pull_request=PullRequestReport(number=58, url="https://forge.example/acme/app/pulls/58", draft=False),
+    gates=("build", "lint", "test", "coverage"),
+    steps=(
+        Step(name="Event verified", state=StepState.DONE, detail="synchronize by @dev (write access by /assignees)"),
+        Step(name="Head fetched", state=StepState.DONE, detail="c0ffee2 on main@1a2b3c4, 2 files changed"),
+        Step(name="Environment ready", state=StepState.DONE, detail="prepared"),
+        Step(name="Gates", state=StepState.CURRENT),
+    ),
+    sandbox="uid 64123, clean environment",
+    started_at=START,
+    updated_at=START + timedelta(seconds=12),
+)
+_CHECKED = _CHECK.model_copy(
+    update={
+        "base": "main@1a2b3c4",
+        "changes": Changes(files=("app/parser.py", "tests/test_parser.py"), insertions=24, deletions=3),
+        "settings": {"platform": "gitea"},
+        "updated_at": START + timedelta(seconds=71),
+    }
+)
+_TWO_FAILED = Verdict(
+    passed=False,
+    tree=REJECTING.tree,
+    gates=(
+        REJECTING.gates[0],
+        gate(
+            "lint",
+            "1 finding: app/parser.py:3:8: F401",
+            passed=False,
+            findings=[{"path": "app/parser.py", "line": 3, "column": 8, "code": "F401", "message": "unused import"}],
+        ),
+        *REJECTING.gates[2:],
+    ),
+)
+
+CHECKS: dict[str, RunReport] = {
+    "check-running": _CHECK,
+    "check-completed": _CHECKED.model_copy(
+        update={
+            "outcome": Outcome.COMPLETED,
+            "reason": "accepted by 4 gates",
+            "attempts": (AttemptReport(number=1, agent="", turns=0, seconds=50.0, verdict=ACCEPTING),),
+        }
+    ),
+    "check-rejected": _CHECKED.model_copy(
+        update={
+            "outcome": Outcome.REJECTED,
+            "reason": "rejected by lint, test",
+            "attempts": (AttemptReport(number=1, agent="", turns=0, seconds=50.0, verdict=_TWO_FAILED),),
+            "notes": (
+                "Judged by the rules of the base branch; this changes them: .coordinator.yml",
+                "ruff.toml: not in the base, so its rules for the gates do not count",
+            ),
+        }
+    ),
+    "check-failed": _CHECK.model_copy(
+        update={
+            "outcome": Outcome.FAILED,
+            "reason": "forge.example failed when asked to read pull request 58. Run again when it answers.",
+            "exit_code": int(ExitCode.RETRYABLE),
+        }
+    ),
+}
+"""Of pull requests that were judged."""
+
+
 def clean(report: RunReport) -> CleanReport:
     return clean_report(report, REDACT)
 
 
 def golden_texts() -> dict[str, str]:
     """File name to what it should hold."""
-    texts = {f"comment-{name}.md": comment_body(clean(report)) for name, report in REPORTS.items()}
+    texts = {f"comment-{name}.md": comment_body(clean(report)) for name, report in {**REPORTS, **CHECKS}.items()}
+    texts["summary-check-rejected.md"] = job_summary(clean(CHECKS["check-rejected"]))
     for name in ("completed", "rejected", "failed"):
         report = clean(REPORTS[name])
         texts[f"pull-request-{name}.md"] = f"{pull_request_title(report)}\n\n{pull_request_body(report)}"

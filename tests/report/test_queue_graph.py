@@ -94,11 +94,14 @@ def test_a_graph_that_nobody_would_draw_is_cut_at_its_end() -> None:
     chain = [entry(number, "x" * 60, blocked_by=(number - 1,)) for number in range(2, 5_001)]
     tangled = [entry(number, blocked_by=tuple(range(1, number))) for number in range(1, 60)]
     emoji = [entry(number, "\U0001f680" * 60) for number in range(1, 500)]
-    for entries in (chain, tangled, emoji):
+    foreign = [entry(number, foreign=(f"{'a-' * 70}/{number}#5",)) for number in range(1, 500)]
+    outside = [entry(number, blocked_by=(999_000_000 + number,)) for number in range(1, 900)]
+    for entries in (chain, tangled, emoji, foreign, outside):
         text = queue_graph(Queue(entries=tuple(entries)), empty="")
         arrows = [found for line in text.splitlines() if (found := ARROW.fullmatch(line))]
         nodes = {line.split("[")[0].strip() for line in text.splitlines() if NODE.fullmatch(line)}
         assert len(text) <= MOST_CHARACTERS + 200
+        assert len(text) > MOST_CHARACTERS * 0.4 or len(arrows) > MOST_EDGES * 0.9
         assert len(arrows) <= MOST_EDGES
         assert all({found["before"], found["after"]} <= nodes for found in arrows)
         kept = len([name for name in nodes if name.startswith("i")])

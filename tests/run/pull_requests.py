@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coordinator.demo.model_server import ModelServer
@@ -13,11 +16,12 @@ from tests.standins.forge_state import IssueState, Pull
 from tests.support import API_CANARY, git
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from tests.standins.forge_state import User
 
 HEAD = "feature"
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass
@@ -27,10 +31,15 @@ class PullRequests:
     job: Job
     number: int = 0
 
-    def open(self, files: Mapping[str, str], *, by: User | None = None, base: str = "main") -> str:
-        """Push a branch and open a pull request for it; return the commit."""
+    def open(
+        self, files: Mapping[str, str], *, by: User | None = None, base: str = "main", onto: str | None = None
+    ) -> str:
+        """Push a branch and open a pull request for it; return the commit.
+
+        The branch starts at `onto`, by default where `base` is; an empty one goes on from what was pushed last.
+        """
         job = self.job
-        commit = self.push(files, base=base)
+        commit = self.push(files, base=base if onto is None else onto)
         state = job.forge.state
         self.number = state.next_number()
         pull = Pull(HEAD, base)
@@ -51,15 +60,13 @@ class PullRequests:
         self.happens("opened", commit, by=job.forge.state.users["stranger"], head=head)
         return commit
 
-    def push(self, files: Mapping[str, str], *, base: str = "", without: Sequence[str] = ()) -> str:
+    def push(self, files: Mapping[str, str], *, base: str = "") -> str:
         """Push to the branch, after starting it anew at `base` where one is named; the pull request moves along."""
         job = self.job
         source = job.folder / "source"
         if base:
             git(source, "fetch", "--quiet", str(job.forge.bare_repository), base)
             git(source, "checkout", "--quiet", "--detach", "FETCH_HEAD")
-        for name in without:
-            (source / name).unlink()
         commit = job.push(files, HEAD)
         refresh_pull_refs(job.forge.state)
         return commit
@@ -105,3 +112,10 @@ class PullRequests:
             ended = self.job.run(*arguments)
         assert not model.requests
         return ended
+
+    def judge_in_a_process(self) -> int:
+        """Do the same in a process of its own, whose environment holds the secrets; return its exit code."""
+        command = [sys.executable, "-m", "coordinator", "run"]
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        self.job.said += [ended.stdout, ended.stderr]
+        return ended.returncode

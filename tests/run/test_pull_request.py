@@ -15,7 +15,6 @@ GOOD = {"tool.py": "ONE = 1\nTWO = 2\n"}
 BAD = {"tool.py": "import os\n\nONE = 1\n"}
 GREEN = {"coordinator": "success", "coordinator/lint": "success"}
 RED = {"coordinator": "failure", "coordinator/lint": "failure"}
-ERROR = {"coordinator": "error", "coordinator/lint": "error"}
 
 
 @pytest.fixture
