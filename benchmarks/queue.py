@@ -22,6 +22,7 @@ sys.path[0] = str(ROOT)  # for the stand-in, and so that this file is not taken 
 
 from pydantic import SecretStr  # noqa: E402
 
+from coordinator.events.permission import Permissions  # noqa: E402
 from coordinator.flows.queue import read_queue  # noqa: E402
 from coordinator.forge.gitea import GiteaForge  # noqa: E402
 from coordinator.forge.gitea_api import PAGE_SIZE  # noqa: E402
@@ -113,7 +114,9 @@ def measure(size: int, folder: Path) -> Measured:
         looked_up = fill(server, size)
         forge = TimedForge(server.api_url, server.url, server.repository, SecretStr(server.token))
         start = time.thread_time()
-        queue = read_queue(forge, assignee="nobody-at-all", label="agent", working={})
+        queue = read_queue(
+            forge, assignee="nobody-at-all", label="agent", permissions=Permissions(forge, ()), working={}
+        )
         own = time.thread_time() - start - forge.client_seconds
         forge.close()
         requests = len(server.requests)

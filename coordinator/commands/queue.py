@@ -11,7 +11,8 @@ from coordinator.commands.results import print_json
 from coordinator.commands.targets import open_forge
 from coordinator.environment import Platform
 from coordinator.errors import Misconfigured
-from coordinator.flows.queue import read_queue, runs_at_work
+from coordinator.events.permission import Permissions
+from coordinator.flows.queue import read_queue, runs_at_work, runs_that_answered
 from coordinator.forge.issue_file import read_issue_file
 from coordinator.forge.local import LocalForge
 from coordinator.planning.queue import Queue
@@ -39,9 +40,10 @@ def execute(arguments: argparse.Namespace) -> int:
         settings = load_settings(environment, forge)
         issues = preview(arguments.issues, forge)
         with open_claims(environment, forge, environ=os.environ) as claims:
-            working = runs_at_work(claims)
+            working, answered = runs_at_work(claims), runs_that_answered(claims)
         names = {"assignee": settings.trigger_assignee, "label": settings.trigger_label}
-        queue = read_queue(forge, **names, working=working, more=issues)
+        permissions = Permissions(forge, settings.configuration.allow)
+        queue = read_queue(forge, **names, permissions=permissions, working=working, answered=answered, more=issues)
         empty = _how_to_fill(forge, settings)
     _show(_clean(queue, Redactor(environment.all_secrets())), arguments.format, empty, environment)
     return 0

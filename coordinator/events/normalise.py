@@ -34,16 +34,13 @@ _UNWRITTEN: Final = datetime(1971, 1, 1, tzinfo=UTC)
 def from_issues(action: str, payload: IssuesPayload) -> Event:
     """Normalise a change of an issue. `label_updated` becomes ``labeled`` unless it only removed."""
     added, removed = _labels(action, payload)
-    issue = _issue(payload.issue)
-    if action == "label_cleared" and not payload.label:  # only a webhook: Gitea lists the labels as they were before
-        issue = issue.model_copy(update={"labels": ()})
     words = {"label_updated": "unlabeled" if removed and not added else "labeled", "label_cleared": "unlabeled"}
     return Event(
         kind=EventKind.ISSUES,
         action=words.get(action, action),
         sender=_account(payload.sender),
         repository=_repository(payload.repository),
-        issue=issue,
+        issue=_issue(payload.issue),
         assignee=_account(payload.assignee) if payload.assignee else None,
         added_labels=added,
         removed_labels=removed,

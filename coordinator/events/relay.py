@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from coordinator.events.freshness import refused
-from coordinator.events.models import EventKind, Skipped
+from coordinator.events.models import Event, EventKind, Skipped
 from coordinator.events.read import load_payload, parse_payload
-
-if TYPE_CHECKING:
-    from coordinator.events.models import Event
 
 SOURCE: Final = "Relayed event"
 """How messages call the payload."""
@@ -43,8 +40,15 @@ def open_relayed(event: Event, *, secret: str) -> Event | Skipped:
 
 
 def relayed_event(document: dict[str, object]) -> Event | Skipped:
-    """Make an event of a webhook's payload; raises `Misconfigured` for one that is about an issue, and malformed."""
+    """Make an event of a webhook's payload; raises `Misconfigured` for one that is about an issue, and malformed.
+
+    A webhook tells ``label_cleared`` where all labels go at once, and lists them as they were before: Gitea's
+    ``ClearIssueLabels`` (``models/issues/issue_label.go``) does not read them anew. So there are none left.
+    """
     kind = next((kind for key, kind in _KINDS.items() if document.get(key)), None)
     if kind is None:
         return Skipped(reason="the relayed event is about neither an issue nor a pull request")
-    return parse_payload(kind, document, source=SOURCE, repository=None)
+    event = parse_payload(kind, document, source=SOURCE, repository=None)
+    if isinstance(event, Event) and event.issue and document.get("action") == "label_cleared":
+        return event.model_copy(update={"issue": event.issue.model_copy(update={"labels": ()})})
+    return event

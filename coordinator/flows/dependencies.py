@@ -6,6 +6,7 @@ from collections import deque
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+from coordinator.events.standing import standing_requests
 from coordinator.forge.models import Dependencies
 from coordinator.forge.protocol import Missing
 from coordinator.planning.cycles import rotated
@@ -13,6 +14,7 @@ from coordinator.planning.dependencies import find_blockers, waits_for
 from coordinator.planning.metadata import read_metadata
 
 if TYPE_CHECKING:
+    from coordinator.events.permission import Permissions
     from coordinator.forge.models import Issue
     from coordinator.forge.protocol import Forge
     from coordinator.planning.dependencies import Blockers
@@ -23,16 +25,23 @@ MOST_FOLLOWED = 100
 and nobody can make a run ask the forge without end by what he writes."""
 
 
+_IGNORED = "what it says that it blocks is ignored: nobody who may start runs has written it or asked for it"
+
+
 class DependencyReader:
     """Reads what issues wait for, each issue at most once.
 
-    Anybody may write an issue, so the text of one holds up *others* only if it is ours: open, and assigned to the
-    account or with the label that makes it so. A forge that cannot be reached is an error, never a missing issue.
+    Anybody may write an issue, and on Gitea even open it assigned and labelled. So the text of one holds up *others*
+    only if it is ours, and somebody who may start runs has written it or asked for it. A forge that cannot be reached
+    is an error, never a missing issue.
     """
 
-    def __init__(self, forge: Forge, *, assignee: str, label: str) -> None:
+    def __init__(self, forge: Forge, *, assignee: str, label: str, permissions: Permissions) -> None:
         """Ask for all that is ours."""
         self._forge = forge
+        self._names = {"trigger_assignee": assignee, "trigger_label": label}
+        self._permissions = permissions
+        self._taken: set[int] = set()
         self._repository = forge.repository().full_name
         self._ours = {issue.number: issue for issue in forge.find_issues(assignee=assignee, label=label)}
         self._others: dict[int, Issue | None] = {}
@@ -47,6 +56,7 @@ class DependencyReader:
     def take(self, issue: Issue) -> None:
         """Take an issue as one of ours, and as it is given, whatever the forge has of it."""
         self._ours[issue.number] = issue
+        self._taken.add(issue.number)
 
     def state(self, number: int) -> Literal["open", "closed"] | None:
         """Return the state of an issue now; None when there is no such issue."""
@@ -56,7 +66,10 @@ class DependencyReader:
     def said(self, issue: Issue) -> PartialMetadata:
         """Return what the text and the labels of an issue say."""
         if issue.number not in self._said:
-            self._said[issue.number] = read_metadata(issue.body, issue.labels, repository=self._repository)
+            said = read_metadata(issue.body, issue.labels, repository=self._repository)
+            if said.blocks and not self._may_hold_up(issue):
+                said = said.model_copy(update={"blocks": (), "notes": (*said.notes, _IGNORED)})
+            self._said[issue.number] = said
         return self._said[issue.number]
 
     def native(self, number: int) -> Dependencies:
@@ -92,6 +105,13 @@ class DependencyReader:
             for number in self.said(issue).blocks:
                 found.setdefault(number, []).append(issue.number)
         return found
+
+    def _may_hold_up(self, issue: Issue) -> bool:
+        """Whether the issue is of somebody, or asked for by somebody, whom other issues may be made to wait for."""
+        if issue.number in self._taken or self._permissions.of(issue.author).allowed:
+            return True
+        standing = standing_requests(issue, self._forge.history(issue.number), **self._names)
+        return any(self._permissions.of(entry.by).allowed for entry in standing)
 
     def _issue(self, number: int) -> Issue | None:
         if number in self._ours:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from coordinator.errors import CoordinatorError, ExitCode
 from coordinator.events.requests import request_to_start
 from coordinator.flows.claim import IN_PROGRESS
-from coordinator.flows.queue import read_queue
+from coordinator.flows.queue import read_queue, runs_at_work
 from coordinator.flows.starting import RESERVED_SECONDS, Start, Starter, is_answered
 from coordinator.planning.queue import QueueState
 from coordinator.report.models import Outcome
@@ -83,14 +83,14 @@ class OrchestrationLoop:
         return len(busy) < self._given.settings.configuration.queue.parallel
 
     def _read(self) -> Queue:
-        given = self._given
-        living = given.claims.living()
-        working = {number: f"run {claim.run} works on it" for number, claim in living.items()}
-        for number in given.claims.reserved(RESERVED_SECONDS) - living.keys():
-            working[number] = "a run was started for it"
-        settings = given.settings
+        given, settings = self._given, self._given.settings
+        working = runs_at_work(given.claims)
         queue = read_queue(
-            given.forge, assignee=settings.trigger_assignee, label=settings.trigger_label, working=working
+            given.forge,
+            assignee=settings.trigger_assignee,
+            label=settings.trigger_label,
+            permissions=given.permissions,
+            working=working,
         )
         for entry in queue.entries:
             if IN_PROGRESS in entry.labels and entry.number not in working:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from coordinator.agent.budget import Budget
 from coordinator.agent.protocol import Usage
+from coordinator.events.permission import Permissions
 from coordinator.flows.dependencies import DependencyReader
 from coordinator.planning.classify import ModelClassifier
 from coordinator.planning.endpoints import make_endpoint, unavailable_agents
@@ -79,7 +80,12 @@ def plan_issue(
     if PLANNING_PROFILE in profiles and PLANNING_PROFILE not in unavailable:
         classifier = Classifier(profiles[PLANNING_PROFILE], settings)
 
-    reader = DependencyReader(forge, assignee=settings.trigger_assignee, label=settings.trigger_label)
+    reader = DependencyReader(
+        forge,
+        assignee=settings.trigger_assignee,
+        label=settings.trigger_label,
+        permissions=Permissions(forge, settings.configuration.allow),
+    )
     plan = make_plan(
         issue,
         files={entry.path: entry.size for entry in repository.entries(commit) if entry.is_file},

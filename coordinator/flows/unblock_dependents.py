@@ -20,7 +20,11 @@ def unblock_dependents(coordination: Coordination, closed: Issue) -> tuple[Outco
     _tidy(coordination, closed.number)
     settings = coordination.settings
     dependents = find_dependents(
-        coordination.forge, closed, assignee=settings.trigger_assignee, label=settings.trigger_label
+        coordination.forge,
+        closed,
+        assignee=settings.trigger_assignee,
+        label=settings.trigger_label,
+        permissions=coordination.permissions,
     )
     starter = Starter(coordination)
     started: list[Started] = []

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from heapq import heapify, heappop, heappush
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from coordinator.models import Frozen
@@ -32,6 +33,8 @@ class QueueState(StrEnum):
     """Waiting would never end: a person has to change something."""
     WORKING = "working"
     """A run has it."""
+    ANSWERED = "answered"
+    """A run has worked on it, and the next word is a person's."""
 
 
 class Priority(StrEnum):
@@ -104,11 +107,13 @@ def plan_queue(
     *,
     outside: Mapping[int, Literal["open", "closed"] | None],
     working: Mapping[int, str],
+    answered: Mapping[int, str] = MappingProxyType({}),
 ) -> Queue:
     """Order the open ones among the candidates, and say of each where it stands.
 
     `outside` gives the state of each blocker that is no candidate, None for one that does not exist (`unknown_blockers`
-    names them); `working` says of the issues that a run has, which run.
+    names them); `working` says of the issues that a run has, which run, and `answered` of those that one has worked on
+    as they were asked for, how that ended.
     """
     known = {candidate.issue.number: candidate for candidate in sorted(candidates, key=lambda one: one.issue.number)}
     named = named_blockers(known.values())
@@ -134,7 +139,13 @@ def plan_queue(
 
     ranks = {number: (_RANKS[known[number].priority], number) for number in graph}
     order = _working_order(graph, ranks)
-    return Queue(entries=tuple(_entry(known[number], blockers(number), working.get(number)) for number in order))
+    found = [(number, blockers(number)) for number in order]
+    return Queue(
+        entries=tuple(
+            _entry(known[number], held, *_standing(held, working.get(number), answered.get(number)))
+            for number, held in found
+        )
+    )
 
 
 def named_blockers(candidates: Iterable[Candidate]) -> dict[int, list[int]]:
@@ -157,8 +168,7 @@ def _edges(candidate: Candidate, named: Mapping[int, Sequence[int]]) -> tuple[in
     return waits_for(number, native=candidate.dependencies, said=candidate.said, named_by=named.get(number, ()))
 
 
-def _entry(candidate: Candidate, blockers: Blockers, run: str | None) -> QueueEntry:
-    state, reason = _standing(blockers, run)
+def _entry(candidate: Candidate, blockers: Blockers, state: QueueState, reason: str) -> QueueEntry:
     issue = candidate.issue
     return QueueEntry(
         number=issue.number,
@@ -175,13 +185,15 @@ def _entry(candidate: Candidate, blockers: Blockers, run: str | None) -> QueueEn
     )
 
 
-def _standing(blockers: Blockers, run: str | None) -> tuple[QueueState, str]:
+def _standing(blockers: Blockers, run: str | None, answer: str | None) -> tuple[QueueState, str]:
     if run is not None:
         return QueueState.WORKING, run
     if blockers.for_good:
         return QueueState.BLOCKED, blockers.reason
     if blockers.any:
         return QueueState.WAITING, blockers.reason
+    if answer is not None:
+        return QueueState.ANSWERED, answer
     return QueueState.READY, "nothing is in its way"
 
 

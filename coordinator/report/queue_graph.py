@@ -29,6 +29,7 @@ _COLOURS = {
     QueueState.WAITING.value: "fill:#fef9c3,stroke:#854d0e,color:#713f12",
     QueueState.BLOCKED.value: "fill:#fee2e2,stroke:#991b1b,color:#7f1d1d",
     QueueState.WORKING.value: "fill:#dbeafe,stroke:#1e40af,color:#1e3a8a",
+    QueueState.ANSWERED.value: "fill:#f5f5f5,stroke:#404040,color:#262626",
     _OUTSIDE: "fill:#f4f4f5,stroke:#52525b,color:#27272a,stroke-dasharray:4",
 }
 

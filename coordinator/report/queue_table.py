@@ -23,6 +23,7 @@ _STYLES = {
     QueueState.WAITING: "yellow",
     QueueState.BLOCKED: "bold red",
     QueueState.WORKING: "cyan",
+    QueueState.ANSWERED: "dim",
 }
 _HEADS = ("ISSUE", "STATE", "PRIORITY", "TITLE")
 

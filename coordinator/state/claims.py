@@ -204,6 +204,10 @@ class Claims:
         """Return all that is known of an issue."""
         return issue_of(self._store.read(), number)
 
+    def records(self) -> Mapping[int, IssueRecord]:
+        """Return all that is known of all issues."""
+        return self._store.read().issues
+
     def _change(self, number: int, what: str, edit: Callable[[IssueRecord], IssueRecord]) -> IssueRecord:
         def edit_state(state: State) -> State:
             return with_issue(state, edit(issue_of(state, number)), self._now())

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-COUNTS = {"ready": 0, "waiting": 0, "blocked": 0, "working": 0}
+COUNTS = {"ready": 0, "waiting": 0, "blocked": 0, "working": 0, "answered": 0}
 
 
 def write(folder: Path, **texts: str) -> list[Path]:
@@ -52,7 +52,7 @@ def test_files_are_ordered_and_nothing_is_written(shell: Shell, project: Project
         (1, "waiting"),
         (3, "blocked"),
     ]
-    assert ended.document["counts"] == {"ready": 1, "waiting": 1, "blocked": 1, "working": 0}
+    assert ended.document["counts"] == {"ready": 1, "waiting": 1, "blocked": 1, "working": 0, "answered": 0}
     assert "#99 does not exist" in ended.document["entries"][2]["reason"]
 
 
@@ -95,7 +95,7 @@ def test_the_table(shell: Shell, project: Project, tmp_path: Path) -> None:
         "   #2  ready    high      2_base",
         "   #1  waiting  medium    1_model",
         "                          waits for #2",
-        "2 issues: 1 ready, 1 waiting, 0 blocked, 0 working",
+        "2 issues: 1 ready, 1 waiting, 0 blocked, 0 working, 0 answered",
     ]
 
 

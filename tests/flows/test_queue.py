@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from coordinator.errors import Unreachable
+from coordinator.events.permission import Permissions
 from coordinator.flows.dependencies import MOST_FOLLOWED, DependencyReader
 from coordinator.flows.queue import find_dependents, read_queue
 from tests.standins.github_lab import GithubLab
@@ -40,13 +41,18 @@ class Ground:
 
     def queue(self, **working: str) -> Queue:
         runs = {int(key[1:]): why for key, why in working.items()}
-        return read_queue(self.forge, assignee=NAMES["assignee"], label=NAMES["label"], working=runs)
+        permissions = Permissions(self.forge, ())
+        return read_queue(
+            self.forge, assignee=NAMES["assignee"], label=NAMES["label"], permissions=permissions, working=runs
+        )
 
     def states(self) -> dict[int, str]:
         return {entry.number: entry.state.value for entry in self.queue().entries}
 
     def blockers(self, number: int) -> Blockers:
-        return DependencyReader(self.forge, **NAMES).blockers(self.forge.issue(number))
+        return DependencyReader(self.forge, **NAMES, permissions=Permissions(self.forge, ())).blockers(
+            self.forge.issue(number)
+        )
 
     def asked(self, ending: str) -> list[str]:
         """The paths of the requests that end so."""
@@ -133,7 +139,7 @@ def test_issues_without_dependencies_on_the_server_have_those_of_their_text(grou
 
 def test_an_issue_that_is_gone_meanwhile_has_no_dependencies(ground: Ground) -> None:
     ground.add()
-    reader = DependencyReader(ground.forge, **NAMES)
+    reader = DependencyReader(ground.forge, **NAMES, permissions=Permissions(ground.forge, ()))
     ground.server.state.issues[1].deleted = True
     assert reader.native(1).blocked_by == ()
 
@@ -207,7 +213,9 @@ def test_what_waited_for_a_closed_issue_is_found(ground: Ground) -> None:
     ground.add(native=(closed, 6))
     ground.add(ours=False)
     ground.add()
-    found = find_dependents(ground.forge, ground.forge.issue(closed), **NAMES)
+    found = find_dependents(
+        ground.forge, ground.forge.issue(closed), **NAMES, permissions=Permissions(ground.forge, ())
+    )
     assert [(one.number, one.held_up, one.reason) for one in found] == [
         (2, False, ""),
         (3, False, ""),
@@ -219,5 +227,15 @@ def test_an_issue_that_was_opened_again_holds_up_as_before(ground: Ground) -> No
     number = ground.add()
     ground.add(f"Blocked by: #{number}")
     closed = ground.forge.issue(number).model_copy(update={"state": "closed"})
-    (dependent,) = find_dependents(ground.forge, closed, **NAMES)
+    (dependent,) = find_dependents(ground.forge, closed, **NAMES, permissions=Permissions(ground.forge, ()))
     assert (dependent.number, dependent.held_up, dependent.reason) == (2, True, f"waits for #{number}")
+
+
+def test_what_a_stranger_says_that_his_issue_blocks_holds_nobody_up(ground: Ground) -> None:
+    victim = ground.add()
+    strangers = ground.add(f"Blocks: #{victim}")
+    issue = ground.server.state.issues[strangers]
+    assert ground.states()[victim] == "waiting", "somebody who may write has written it"
+    issue.author = ground.server.add_user("stranger")
+    assert ground.states()[victim] == "ready"
+    assert not ground.blockers(victim).any

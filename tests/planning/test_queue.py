@@ -60,7 +60,8 @@ def entry_of(queue: Queue, number: int) -> QueueEntry:
 
 def test_an_empty_queue() -> None:
     assert plan().entries == ()
-    assert plan().document() == {"entries": [], "counts": {"ready": 0, "waiting": 0, "blocked": 0, "working": 0}}
+    states = ("ready", "waiting", "blocked", "working", "answered")
+    assert plan().document() == {"entries": [], "counts": dict.fromkeys(states, 0)}
 
 
 def test_dependency_then_priority_then_number() -> None:
@@ -170,7 +171,7 @@ def test_the_document() -> None:
     queue = plan(candidate(1, "Blocked by: #2, #92, org/lib#5", labels=("agent", "priority/high")), candidate(2))
     document = json.loads(json.dumps(queue.document()))
     assert list(document) == ["entries", "counts"]
-    assert document["counts"] == {"ready": 1, "waiting": 0, "blocked": 1, "working": 0}
+    assert document["counts"] == {"ready": 1, "waiting": 0, "blocked": 1, "working": 0, "answered": 0}
     assert document["entries"][1] == {
         "number": 1,
         "title": "Issue 1",
@@ -227,3 +228,10 @@ def test_five_thousand_issues_take_less_than_two_seconds() -> None:
     queue = plan(*candidates)
     assert time.thread_time() - started < 2.0
     assert len(queue.entries) == 5_000
+
+
+def test_what_a_run_has_worked_on_waits_for_a_person() -> None:
+    candidates = [candidate(1), candidate(2)]
+    queue = plan_queue(candidates, outside={}, working={}, answered={1: "run 7 has worked on it: completed"})
+    assert states(queue) == {1: "answered", 2: "ready"}
+    assert entry_of(queue, 1).reason == "run 7 has worked on it: completed"

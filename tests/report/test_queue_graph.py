@@ -39,8 +39,8 @@ def test_issues_states_and_arrows() -> None:
         entry(4, state="working", blocked_by=(90,)),
     )
     assert lines[0] == "flowchart TD"
-    assert [line.split()[1] for line in lines[1:6]] == ["ready", "waiting", "blocked", "working", "outside"]
-    assert lines[6:] == [
+    assert [line.split()[1] for line in lines[1:7]] == ["ready", "waiting", "blocked", "working", "answered", "outside"]
+    assert lines[7:] == [
         '    i1["#35;1 Add#58; the #91;model#93;"]:::ready',
         '    i2["#35;2 Show it"]:::waiting',
         '    i3["#35;3 Print it"]:::blocked',
@@ -74,14 +74,14 @@ def test_an_empty_queue_says_how_to_fill_it() -> None:
 def test_a_title_is_only_a_label(title: str) -> None:
     text = queue_graph(Queue(entries=(entry(1, title), entry(2, blocked_by=(1,)))), empty="")
     lines = text.split("\n")
-    assert len(lines) == 9
-    found = NODE.fullmatch(lines[6])
+    assert len(lines) == 10
+    found = NODE.fullmatch(lines[7])
     assert found is not None
     assert shown(found["label"]) == f"#1 {one_line(title, 60)}".replace("\ufb02", "fl").strip()
     assert "\ufb02" not in text
-    assert lines[8] == "    i1 --> i2"
+    assert lines[9] == "    i1 --> i2"
     for pattern in (r"style.*:\S*#.*;", r"%%\{"):  # what Mermaid looks for anywhere in the text
-        assert not re.search(pattern, "\n".join(lines[6:]))
+        assert not re.search(pattern, "\n".join(lines[7:]))
 
 
 def test_every_line_is_of_a_known_form() -> None:

@@ -54,7 +54,7 @@ def test_the_plain_table() -> None:
         "                          the issue;\n"
         "#1234  working  medium    Sell it\n"
         "                          run 5 works on it\n"
-        "4 issues: 1 ready, 1 waiting, 1 blocked, 1 working"
+        "4 issues: 1 ready, 1 waiting, 1 blocked, 1 working, 0 answered"
     )
 
 
@@ -96,7 +96,7 @@ def test_a_terminal_gets_a_table_as_wide_as_it_is(width: int, monkeypatch: pytes
     assert any("waits for #7" in line for line in lines)
     assert "[bold]long[/bold]" in "".join(lines)
     assert ":smile:" in "".join(lines)
-    assert lines[-1] == "5 issues: 2 ready, 1 waiting, 1 blocked, 1 working"
+    assert lines[-1] == "5 issues: 2 ready, 1 waiting, 1 blocked, 1 working, 0 answered"
 
 
 def test_a_terminal_inside_a_job_gets_plain_lines() -> None:

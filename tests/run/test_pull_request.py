@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.run.pull_requests import PullRequests
-from tests.run.support import Job
+
+if TYPE_CHECKING:
+    from tests.run.support import Job
 
 GOOD = {"tool.py": "ONE = 1\nTWO = 2\n"}
 BAD = {"tool.py": "import os\n\nONE = 1\n"}
@@ -168,3 +171,9 @@ def test_our_own_is_skipped(job: Job, pulls: PullRequests) -> None:
     assert (ended.code, job.writes) == (0, [])
     assert "the coordinator's own account" in ended.out
 
+
+def test_what_could_not_be_prepared_as_usual_is_said(job: Job, pulls: PullRequests) -> None:
+    job.push({"setup.py": "raise SystemExit('cannot be built')\n"})
+    pulls.open(GOOD)
+    assert pulls.judge().code == 0
+    assert "the project is used from its sources, it could not be installed: cannot be built" in pulls.comment

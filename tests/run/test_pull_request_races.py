@@ -51,6 +51,14 @@ def test_a_push_before_the_fetch_never_gets_the_verdict_of_another_commit(job: J
     assert "running" in pulls.heading, "left to the run of the newer push"
 
 
+def test_one_that_is_closed_meanwhile_is_skipped(job: Job, pulls: PullRequests) -> None:
+    pulls.open(BAD)
+    job.forge.before("GET .*/pulls/", lambda: setattr(pulls.state, "state", "closed"))
+    ended = pulls.judge()
+    assert (ended.code, job.writes) == (0, [])
+    assert "is closed by now" in ended.out
+
+
 def test_a_forge_whose_git_lags_behind_is_no_green_run(job: Job, pulls: PullRequests) -> None:
     pulls.open(BAD)
     good = job.push(GOOD, HEAD)
@@ -83,9 +91,7 @@ def test_a_cancelled_check_leaves_nothing_pending(job: Job, pulls: PullRequests)
     ended = pulls.judge("--format", "json")
     assert (ended.code, ended.document["outcome"]) == (4, "failed")
     assert job.statuses(commit) == ERROR
-    assert pulls.heading == (
-        f"⚠️ Not judged — The run was cancelled. Push again, or start it again · `{commit[:7]}`"
-    )
+    assert pulls.heading == (f"⚠️ Not judged — The run was cancelled. Push again, or start it again · `{commit[:7]}`")
 
 
 def test_a_check_that_a_newer_push_cancels_leaves_the_comment_alone(job: Job, pulls: PullRequests) -> None:

@@ -60,18 +60,22 @@ def test_all_gates_accept_good_work(job: Job, pulls: PullRequests) -> None:
 
 def test_a_head_that_switches_all_rules_off_is_judged_by_those_of_the_base(job: Job, pulls: PullRequests) -> None:
     marker = job.folder / "marker"
-    plugin = f"import pathlib\npathlib.Path({str(marker)!r}).touch()\n\n\ndef plugin(version):\n    raise SystemExit(0)\n"
+    plugin = (
+        f"import pathlib\npathlib.Path({str(marker)!r}).touch()\n\n\ndef plugin(version):\n    raise SystemExit(0)\n"
+    )
     commit = pulls.open(
-        broken({
-            ".coordinator.yml": f"{LINT_ONLY}  lint: {{enabled: false}}\nsetup: [touch {marker}]\n",
-            ".gitea/workflows/coordinator.yml": "on: push\n",
-            "mypy.ini": "[mypy]\nignore_errors = true\nplugins = evil\n",
-            "evil.py": plugin,
-            "ruff.toml": "exclude = ['*']\n",
-            "pytest.ini": "[pytest]\naddopts = -k nothing -p evil\n",
-            ".coveragerc": "[report]\nexclude_also =\n    .\n",
-            "tests/conftest.py": "def pytest_sessionfinish(session):\n    session.exitstatus = 0\n",
-        })
+        broken(
+            {
+                ".coordinator.yml": f"{LINT_ONLY}  lint: {{enabled: false}}\nsetup: [touch {marker}]\n",
+                ".gitea/workflows/coordinator.yml": "on: push\n",
+                "mypy.ini": "[mypy]\nignore_errors = true\nplugins = evil\n",
+                "evil.py": plugin,
+                "ruff.toml": "exclude = ['*']\n",
+                "pytest.ini": "[pytest]\naddopts = -k nothing -p evil\n",
+                ".coveragerc": "[report]\nexclude_also =\n    .\n",
+                "tests/conftest.py": "def pytest_sessionfinish(session):\n    session.exitstatus = 0\n",
+            }
+        )
     )
     assert pulls.judge().code == 1
     assert set(states(job, commit)) == set(ALL_GREEN)
@@ -112,7 +116,7 @@ def test_a_head_without_tests_is_not_accepted(job: Job, pulls: PullRequests) -> 
     assert "no tests in the target" in pulls.comment
 
 
-PRYING = '''
+PRYING = """
 import os
 import pathlib
 import socket
@@ -155,7 +159,7 @@ def test_no_network() -> None:
         except OSError:
             continue
         raise AssertionError(address)
-'''
+"""
 
 
 @pytest.mark.parametrize("fork", [False, True], ids=["own", "fork"])
@@ -175,8 +179,8 @@ def test_the_code_of_a_head_reaches_no_secret(job: Job, pulls: PullRequests, *, 
     assert bool(job.writes) is not fork
 
 
-def test_what_it_is_built_from_is_that_of_the_base(job: Job, pulls: PullRequests) -> None:
-    setup = "import pathlib\n\npathlib.Path('/tmp/never').touch()\nraise SystemExit('must not run')\n"
+def test_what_it_is_built_from_is_that_of_the_base(pulls: PullRequests) -> None:
+    setup = "raise SystemExit('must not run')\n"
     project = sample("pyproject.toml").replace("[tool.mypy]", "dependencies = ['no-such-thing']\n\n[tool.mypy]", 1)
     pulls.open({"setup.py": setup, "pyproject.toml": project, "tests/test_new.py": "import no_such_thing\n"})
     assert pulls.judge().code == 1

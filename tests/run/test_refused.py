@@ -33,7 +33,7 @@ def stranger(job: Job) -> User:
 
 
 def assert_refused(job: Job, model: ModelServer, *, says: str, mend: str = "", told: bool = False) -> Ended:
-    """Run, and see that it was refused with these words and left no trace but outputs, summary, and a comment if `told`."""
+    """Run, and see that it was refused with these words, and that nobody but the runner is told, unless `told`."""
     ended = job.run("--format", "json")
     assert ended.code == 3, ended.err
     assert "refused" in ended.complaint

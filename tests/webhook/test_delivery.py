@@ -42,7 +42,7 @@ def test_nothing_is_ignored_that_asks_for_a_flow(name: str) -> None:
         ("gitea/issues.reopened", "reopened"),
         ("gitea/issues.edited", "edited"),
         ("github/issues.opened.plain", "neither assigned nor labelled"),
-        ("gitea/pull_request.opened", "pull request"),
+        ("gitea/pull_request.opened", "checked by the workflow itself"),
         ("github/issue_comment.created.on-pull-request", "pull request"),
         ("github/issue_comment.created.chat", "no command"),
         ("github/issue_comment.edited", "asks for work"),

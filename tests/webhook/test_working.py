@@ -31,7 +31,8 @@ def save(*_):
     sys.exit(4)
 signal.signal(signal.SIGTERM, save)
 open(os.path.join(os.environ["RUNNER_TEMP"], "started"), "w").write(str(os.getpid()))
-time.sleep(60)
+for _ in range(600):  # short naps: a signal just before a long one would be seen at its end
+    time.sleep(0.1)
 """
 DEAF = WAIT.replace("signal.signal(signal.SIGTERM, save)", "signal.signal(signal.SIGTERM, signal.SIG_IGN)")
 
