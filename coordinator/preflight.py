@@ -116,7 +116,7 @@ def judge_open_issue(payload: dict[str, object], issue: dict[str, object]) -> tu
         case "assigned" | "unassigned":
             return judge_assignment(payload, assignee, assigned=assigned)
         case "labeled" | "unlabeled" | "label_updated" | "label_cleared":
-            return judge_labels(payload, label, labelled=labelled)
+            return judge_labels(payload, label, names(issue.get("labels"), "name"))
         case _:
             return False, "this action on an issue asks for nothing"
 
@@ -131,13 +131,17 @@ def judge_assignment(payload: dict[str, object], assignee: str, *, assigned: boo
     return False, f"{assignee} is {'still' if assigned else 'not'} assigned"
 
 
-def judge_labels(payload: dict[str, object], label: str, *, labelled: bool) -> tuple[bool, str]:
-    """Judge which label changed: GitHub and Forgejo name one, Gitea lists both sides, webhooks say nothing."""
+def judge_labels(payload: dict[str, object], label: str, present: set[str]) -> tuple[bool, str]:
+    """Judge which label changed: GitHub and Forgejo name one, Gitea lists both sides, webhooks say nothing.
+
+    The list of those that are present is empty after a replacement on Gitea.
+    """
     changes, named = mapping(payload.get("changes") or {}), payload.get("label")
     added, removed = names(changes.get("added_labels"), "name"), names(changes.get("removed_labels"), "name")
     if named is not None:
         one = {fold(mapping(named)["name"])}
         added, removed = (one, set()) if payload["action"] in {"labeled", "label_updated"} else (set(), one)
+    labelled = fold(label) in (present or added)
     if not (added or removed) or fold(label) in (added if labelled else removed):
         return True, f"the issue is {'now' if labelled else 'not'} labelled {label}"
     return False, f"labels other than {label} changed"

@@ -139,10 +139,12 @@ def _labels(event: Event, issue: Issue, trigger: _Trigger) -> Decision | Skipped
     """Want the label in the event and in the list afterwards.
 
     Forgejo writes an event for every label of a replaced set, kept ones included (``services/issue/label.go``), so the
-    event alone proves no change; and a webhook names no label at all, then the list alone has to do.
+    event alone proves no change; and a webhook names no label at all, then the list alone has to do. An empty list
+    proves nothing where labels were added: Gitea writes one after a replacement (``ReplaceIssueLabels`` in
+    ``models/issues/issue_label.go``). What the issue has now is looked at before anything starts.
     """
     unknown = not event.added_labels and not event.removed_labels
-    if trigger.among(issue.labels):
+    if trigger.among(issue.labels or event.added_labels):
         if unknown or trigger.among(event.added_labels):
             return _work(issue, f"labelled {trigger.label}")
     elif unknown or trigger.among(event.removed_labels):

@@ -126,8 +126,7 @@ class _Check:
         return f"Dry run: the gates would judge {commit}" if self._parts.settings.dry_run else ""
 
     def _skip(self, reason: str) -> None:
-        """End without a verdict. The comment is left to whoever has one."""
-        self.journal.stop_publishing()
+        """End without a verdict. The comment is left as it is, to whoever has one."""
         if self._announced:
             self._set(failed_statuses(self.journal.report.gates, reason, target_url=self._link))
         self.journal.record(outcome=Outcome.SKIPPED, reason=reason)

@@ -106,7 +106,8 @@ def test_look_alikes_are_not_the_assignee(login: str) -> None:
         (issue_event("unassigned", assignee=DEV), None),
         (issue_event("labeled", labels=("agent", "bug"), added=("bug",)), None),
         (issue_event("labeled", labels=("AGENT",), added=("AGENT",)), Flow.WORK_ISSUE),
-        (issue_event("labeled", labels=(), added=("agent",)), None),
+        (issue_event("labeled", labels=("bug",), added=("agent",)), None),
+        (issue_event("labeled", labels=(), added=("agent",)), Flow.WORK_ISSUE),  # what Gitea writes for a replacement
         (issue_event("labeled", labels=("bug",), added=("bug",), removed=("agent",)), Flow.RELEASE_ISSUE),
         (issue_event("unlabeled", labels=("agent",), removed=("agent",)), None),
         (issue_event("unlabeled", labels=("bug",), removed=("agent",)), Flow.RELEASE_ISSUE),

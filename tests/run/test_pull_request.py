@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.run.pull_requests import PullRequests
+from tests.run.support import found_in
+from tests.support import FORGE_CANARY
 
 if TYPE_CHECKING:
     from tests.run.support import Job
@@ -173,7 +175,18 @@ def test_our_own_is_skipped(job: Job, pulls: PullRequests) -> None:
 
 
 def test_what_could_not_be_prepared_as_usual_is_said(job: Job, pulls: PullRequests) -> None:
-    job.push({"setup.py": "raise SystemExit('cannot be built')\n"})
+    project = "[project]\nname = 'x'\nversion = '1'\ndynamic = ['description']\n"
+    job.push({"pyproject.toml": f"{project}[build-system]\nrequires = []\nbuild-backend = 'nothing'\n"})
     pulls.open(GOOD)
     assert pulls.judge().code == 0
-    assert "the project is used from its sources, it could not be installed: cannot be built" in pulls.comment
+    assert "the project is used from its sources, it could not be installed:" in pulls.comment
+
+
+def test_a_secret_in_a_pull_request_is_not_passed_on(job: Job, pulls: PullRequests) -> None:
+    # Somebody pasted the token into a name of a file, which the linter then names.
+    commit = pulls.open({f"{FORGE_CANARY}.py": "import os\n"})
+    assert pulls.judge().code == 1
+    statuses = json.dumps([entry for entry in job.forge.state.statuses if entry["commit"] == commit])
+    assert "F401" in statuses
+    told = [statuses, pulls.comment, job.summary, json.dumps(job.outputs()), *job.said]
+    assert not found_in("\n".join(told).encode())
