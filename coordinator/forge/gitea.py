@@ -76,7 +76,7 @@ class GiteaForge:
         self._rest = connect(api_url, self._token)
         self._api = RepositoryApi(self._rest, repository)
         self._name = repository
-        self._actions = GiteaActions(self._rest, self._api, repository)
+        self._actions = GiteaActions(self._rest, self._api, repository, self.read_file)
         self._labels = GiteaLabels(self._rest, self._api, repository)
         self._issues = GiteaIssues(self._rest, self._api, repository, self._labels, self.myself)
         self._pulls = GiteaPulls(self._rest, self._api, repository, self._commit)
@@ -202,7 +202,7 @@ class GiteaForge:
     def branch_commit(self, branch: str) -> str | None:
         """Return the commit at the tip of a branch; None where there is no such branch."""
         try:
-            return self._commit(branch)
+            return self._tip(branch)
         except Missing:
             return None
 
@@ -249,10 +249,12 @@ class GiteaForge:
         if _COMMIT.fullmatch(ref):
             self._api.get(f"/git/commits/{ref}", f"find the commit {ref[:12]} of {self._name}")
             return ref
-        path = "/".join(quote(part, safe="") for part in ref.split("/"))
-        return (
-            self._api.get(f"/branches/{path}", f"find the branch {ref} of {self._name}").parse(answers.BRANCH).commit.id
-        )
+        return self._tip(ref)
+
+    def _tip(self, branch: str) -> str:
+        path = "/".join(quote(part, safe="") for part in branch.split("/"))
+        reply = self._api.get(f"/branches/{path}", f"find the branch {branch} of {self._name}")
+        return reply.parse(answers.BRANCH).commit.id
 
 
 def _origin(address: str) -> str:

@@ -73,21 +73,26 @@ class RepositoryApi:
         query: Mapping[str, str] | None = None,
         deadline: Deadline | None = None,
     ) -> Iterator[T]:
-        """Yield the items of a paged list.
+        """Yield the items of a paged list below the repository."""
+        return self.pages_of(self.call(path, about, query), adapter, deadline)
+
+    def pages_of(
+        self, call: Call, adapter: TypeAdapter[tuple[T, ...]], deadline: Deadline | None = None
+    ) -> Iterator[T]:
+        """Yield the items of any paged list. If none is given, each page has a deadline of its own: lists are long.
 
         ``X-Total-Count`` ends it where there is one, else an empty page: a short page may only mean that the server's
         limit is lower than ours. ``Link`` headers are not followed: they are built from another address.
         """
-        end = deadline or self._rest.deadline()
         count = 0
         for page in range(1, PAGE_LIMIT + 1):
-            call = self.call(path, about, {**(query or {}), "page": page, "limit": PAGE_SIZE})
-            reply = self._rest.send(call, deadline=end)
+            query = {**(call.query or {}), "page": page, "limit": PAGE_SIZE}
+            reply = self._rest.send(replace(call, query=query), deadline=deadline)
             found = reply.parse(adapter)
             yield from found
             count += len(found)
             total = reply.headers.get("x-total-count", "")
             if not found or (total.isdecimal() and count >= int(total)):
                 return
-        what = f"asked to {about}, the forge gives no end of pages"
+        what = f"asked to {call.about}, the forge gives no end of pages"
         raise Misconfigured(what, mend=f"At most {PAGE_LIMIT} pages are read; close what is done with")

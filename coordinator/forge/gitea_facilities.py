@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 JOB_USER_ID = -2
 """``gitea-actions`` or ``forgejo-actions`` (models/user/user_system.go)."""
+NEEDED_SCOPES = ("write:repository", "write:issue", "read:user")
 _REFUSED = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
 _OWN_ACCOUNT = "Give the coordinator the token of an account of its own with write access"
 
@@ -45,9 +46,13 @@ class _Probe:
             self._pull_requests(),
             self._dependencies(),
             self._permission_lookup(),
-            self._modest_token(),
+            self._label_removal(),
+            *self._token(),
             self._since((1, 27), "job summary", "What a run did is in the comment and the log only"),
             self._since((1, 26), "rights of a job (`permissions:`)", "A job's token may write to everything here"),
+            self._since(
+                (1, 26), "`concurrency:` of a workflow", "All runs of one click start, and all but one end soon"
+            ),
         )
 
     def _ask(self, path: str, about: str) -> Reply:
@@ -111,16 +116,31 @@ class _Probe:
             mend="Where a run is refused for that, list its people under `allow:` in .coordinator.yml",
         )
 
-    def _modest_token(self) -> Facility:
-        admin = not self._is_job and self._rest.send(
-            Call("GET", "/admin/users", "see all accounts", query={"limit": 1}, accept=_REFUSED)
-        )
+    def _label_removal(self) -> Facility:
+        """Judge by the token: what a job's gets is seen only by doing it (500 before go-gitea/gitea#37013)."""
         return Facility(
+            name="take one label off an issue",
+            available=None if self._is_job else True,
+            effect="The others are all set again, which may undo what somebody does to them in the same moment",
+            mend=_OWN_ACCOUNT,
+        )
+
+    def _token(self) -> tuple[Facility, ...]:
+        """Ask for what a site administrator alone may see: whoever is refused is told the scopes of the token.
+
+        A job's token has none (routers/api/v1/api.go, tokenRequiresScopes); not all versions tell them.
+        """
+        if self._is_job:
+            return ()
+        call = Call("GET", "/admin/users", "see all accounts", query={"limit": 1}, accept=_REFUSED)
+        reply = self._rest.send(call)
+        modest = Facility(
             name="a token that is not the site administrator's",
-            available=not (admin and admin.succeeded),
+            available=not reply.succeeded,
             effect="Whoever gets hold of this token has the whole server",
             mend=_OWN_ACCOUNT,
         )
+        return modest, _scopes(reply)
 
     def _since(self, version: tuple[int, int], name: str, effect: str) -> Facility:
         """Judge by the version what cannot be asked for; unknown for a build without a number."""
@@ -129,6 +149,26 @@ class _Probe:
         known = None if self._version is None else self._version >= version
         mend = f"Gitea has it since {version[0]}.{version[1]}"
         return Facility(name=name, available=known, effect=effect, mend=mend)
+
+
+def _scopes(reply: Reply) -> Facility:
+    told = re.search(r"token scope=([\w:,-]+)", reply.message())
+    scopes = set(told[1].split(",")) if told else set()
+    missing = [scope for scope in NEEDED_SCOPES if scopes.isdisjoint({scope, scope.replace("read:", "write:"), "all"})]
+    mend = f"Give it {' '.join(missing)}"
+    if told is None:
+        return Facility(
+            name="scopes of the token",
+            available=True if reply.succeeded else None,
+            effect="What it may not do is refused when it is done, with the name of the scope that is missing",
+            mend=mend,
+        )
+    return Facility(
+        name="scopes of the token",
+        available=not missing,
+        effect=f"It lacks {' '.join(missing)}; what needs them is refused",
+        mend=mend,
+    )
 
 
 def _version_of(server: Server) -> tuple[int, int] | None:

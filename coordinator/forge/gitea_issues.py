@@ -37,12 +37,13 @@ class GiteaIssues:
     def find(self, *, assignee: str, label: str) -> tuple[Issue, ...]:
         """Return the open issues of an account or with a label, by number.
 
-        The server passes over a label that it does not know and then gives all issues (``GetLabelIDsByNames`` in
-        models/issues/label.go), so such a label is not asked for; for an unknown account it answers 404.
+        What the server gives is looked through again, because its filter by label may have to be left out (see
+        `GiteaLabels.filter_for`). For an unknown account it answers 404.
         """
-        found = {issue.number: issue for issue in self._listed({"assigned_by": assignee}) if _has(issue, assignee)}
-        if self._labels.find(label) is not None:
-            found |= {issue.number: issue for issue in self._listed({"labels": label}) if label in issue.labels}
+        by_label = self._labels.filter_for(label)
+        queries = [{}] if by_label == {} else [{"assigned_by": assignee}, by_label]
+        listed = (issue for query in queries if query is not None for issue in self._listed(query))
+        found = {issue.number: issue for issue in listed if label in issue.labels or _has(issue, assignee)}
         return tuple(found[number] for number in sorted(found))
 
     def _listed(self, query: Mapping[str, str]) -> Iterator[Issue]:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+class Forbidden(Misconfigured):
+    """The token lacks a right or a scope (403)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What the server answered."""
@@ -87,7 +91,7 @@ def refusal(reply: Reply, api_url: str, clean: Callable[[str], str]) -> Misconfi
         return Misconfigured(f"{host} does not accept the token{detail}", mend=mend)
     if reply.status == HTTPStatus.FORBIDDEN:
         mend = "Give its account write access, and the token the scopes write:repository, write:issue, read:user"
-        return Misconfigured(f"the token may not {about} on {host}{detail}", mend=mend)
+        return Forbidden(f"the token may not {about} on {host}{detail}", mend=mend)
     if reply.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
         what = f"cannot {about} on {host}: there is no such thing, or the token may not see it{detail}"
         return Missing(what, mend="Check the name and the number, and that the token's account may read the repository")

@@ -14,16 +14,18 @@ from coordinator.forge.models import (
     Comment,
     CommitStatus,
     Dependencies,
+    Facility,
     GitRemote,
     HistoryEntry,
     Issue,
     Permission,
     PullRequest,
     Repository,
+    Server,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
 BOT = Account(id=5, login="coordinator")
@@ -100,6 +102,39 @@ class MemoryForge:
         if number not in self.issues:
             raise Misconfigured(f"There is no issue #{number} in {self.full_name}", mend="Name one that exists")
         return self.issues[number]
+
+    def server(self) -> Server:
+        return Server(product="gitea", version="1.26.0")
+
+    def facilities(self) -> tuple[Facility, ...]:
+        return ()
+
+    def secret_names(self) -> tuple[str, ...] | None:
+        return None
+
+    def find_issues(self, *, assignee: str, label: str) -> tuple[Issue, ...]:
+        del assignee, label
+        return ()
+
+    def add_label(self, number: int, label: str) -> None:
+        raise self._written(f"label {number} {label}")
+
+    def remove_label(self, number: int, label: str) -> None:
+        raise self._written(f"no label {number} {label}")
+
+    def branch_commit(self, branch: str) -> str | None:
+        del branch
+        return None
+
+    def pull_request(self, number: int) -> PullRequest:
+        raise Misconfigured(f"There is no pull request {number}", mend="Name one that exists")
+
+    def dispatch(self, workflow: str, *, ref: str, inputs: Mapping[str, str]) -> None:
+        raise self._written(f"dispatch {workflow} {ref} {inputs}")
+
+    def run_is_cancelled(self, *, run_id: int | None, run_number: int | None) -> bool:
+        del run_id, run_number
+        return False
 
     def history(self, number: int) -> tuple[HistoryEntry, ...]:
         return tuple(self.histories[number])

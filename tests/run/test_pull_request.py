@@ -146,6 +146,14 @@ def test_a_dry_run_writes_nothing(job: Job, pulls: PullRequests) -> None:
     assert job.writes == []
 
 
+def test_a_dry_run_that_fails_writes_nothing_either(job: Job, pulls: PullRequests) -> None:
+    pulls.open(BAD)
+    job.set(INPUT_DRY_RUN="true")
+    job.forge.fail("GET .*/pulls/", times=9, status=403)
+    assert pulls.judge().code == 2
+    assert job.writes == []
+
+
 # What is not judged.
 
 
