@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def json_report(report: CleanReport) -> dict[str, JsonValue]:
-    """Return the document. All keys are always there; what a run did not come to is null, empty or 0."""
+    """Return the document. All keys are always there; what a run did not come to is null, empty or 0.
+
+    Only ``queue`` is there for a run alone that drained it.
+    """
     pull_request = report.pull_request
     has_issue = report.issue_number is not None and not report.is_check
     return {
@@ -31,6 +34,7 @@ def json_report(report: CleanReport) -> dict[str, JsonValue]:
         "usage": report.usage.model_dump(mode="json"),
         "cost_usd": round(report.cost_usd, 6),
         "report": report.report_path,
+        **({"queue": report.queue.model_dump(mode="json")} if report.queue else {}),
     }
 
 

@@ -62,6 +62,7 @@ def _facts_of_check(report: CleanReport) -> list[tuple[str, str]]:
         ("time", duration(report.seconds)),
         ("confinement", report.sandbox),
         ("change", _change(report)),
+        *_queue(report),
     ]
 
 
@@ -88,6 +89,20 @@ def _facts_of_work(report: CleanReport) -> list[tuple[str, str]]:
         ("time", duration(report.seconds)),
         ("confinement", report.sandbox),
         ("change", _change(report)),
+        *_queue(report),
+    ]
+
+
+def _queue(report: CleanReport) -> list[tuple[str, str]]:
+    queue = report.queue
+    if queue is None:
+        return []
+    found = ", ".join(f"{number} {state}" for state, number in queue.states.items() if number)
+    return [
+        ("queue", found or "empty"),
+        ("processed_count", str(queue.processed_count)),
+        ("success_count", str(queue.success_count)),
+        ("rejection_count", str(queue.rejection_count)),
     ]
 
 

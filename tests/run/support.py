@@ -156,7 +156,8 @@ class Job:
     def dispatch(self, *, by: User | None = None, **inputs: str) -> None:
         """Dispatch the workflow by hand."""
         event = self.payload("workflow_dispatch.json", by or self.maintainer)
-        self.event("workflow_dispatch", {**event, "inputs": DOCUMENT.validate_python(inputs)})
+        workflow = {"workflow": "coordinator.yml", "inputs": DOCUMENT.validate_python(inputs)}
+        self.event("workflow_dispatch", {**event, **workflow})
 
     def payload(self, file: str, sender: User) -> Document:
         """Return an event file of a real server, with the repository and the sender of the stand-in in it."""
@@ -234,6 +235,50 @@ class Job:
         """How the run stands, by the one comment."""
         (comment,) = self.comments
         return next(line for line in comment.splitlines() if line.startswith("### ")).removeprefix("### ")
+
+
+def make_job(
+    folder: Path,
+    forge: ForgeServer,
+    tool_cache: Path,
+    patch: pytest.MonkeyPatch,
+    capture: pytest.CaptureFixture[str],
+) -> Job:
+    """Make a job on a host-mode runner of Gitea, for a repository with one open issue, whose only gate is lint."""
+    for name in os.environ:
+        if name.startswith(FOREIGN) or name in {"VIRTUAL_ENV", "LOG_LEVEL", "HOST", "PORT"}:
+            patch.delenv(name)
+    job = Job(folder, forge, patch, capture, forge.add_user("maintainer", "write"))
+    job.push(FILES)
+    job.add_issue()
+    for name in ("home", "temp", "workspace"):
+        (folder / name).mkdir()
+    for name in ("output", "summary"):
+        (folder / name).touch()
+    job.set(
+        HOME=folder / "home",
+        RUNNER_TEMP=folder / "temp",
+        RUNNER_TOOL_CACHE=tool_cache,
+        CI="true",
+        GITHUB_ACTIONS="true",
+        GITEA_ACTIONS="true",
+        GITHUB_SERVER_URL=forge.url,
+        GITHUB_API_URL=forge.api_url,
+        GITHUB_REPOSITORY=forge.repository,
+        GITHUB_RUN_ID="41",
+        GITHUB_RUN_NUMBER="7",
+        GITHUB_RUN_ATTEMPT="1",
+        GITHUB_WORKSPACE=folder / "workspace",
+        GITHUB_OUTPUT=folder / "output",
+        GITHUB_STEP_SUMMARY=folder / "summary",
+        INPUT_TOKEN=FORGE_CANARY,
+        INPUT_ANTHROPIC_API_KEY=API_CANARY,
+        INPUT_ISSUE="",
+        INPUT_AGENT="",
+        INPUT_CONFIG=".coordinator.yml",
+        INPUT_DRY_RUN="false",
+    )
+    return job
 
 
 def _plain(value: Mapping[str, Json]) -> Document:
