@@ -207,10 +207,11 @@ class _Verification:
             return Skipped(reason=f"pull request #{self.number} is closed by now")
         pull = self.event.pull_request
         right = self.permissions.of(sender)
+        done_by = f"{'pushed' if self.event.action == 'synchronize' else self.event.action} by {_login(sender)}"
         if pull is None or pull.fork:
-            return self.granted(f"{self.event.action} by {_login(sender)} (from a fork: gates only)", read_only=True)
+            return self.granted(f"{done_by} (from a fork: gates only)", read_only=True)
         reach = right.reason if right.allowed else f"gates only: {right.reason}"
-        return self.granted(f"{self.event.action} by {_login(sender)} ({reach})", read_only=not right.allowed)
+        return self.granted(f"{done_by} ({reach})", read_only=not right.allowed)
 
     @property
     def is_dispatch(self) -> bool:
