@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import BaseModel, TypeAdapter
 
 from coordinator.demo.model_script import Computed, is_agent_call
 from coordinator.demo.model_server import ModelServer
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
     from coordinator.demo.model_script import Reply
     from tests.standins.forge_state import User
 
+
+class Dispatch(BaseModel):
+    """One start of the workflow, as the stand-in keeps it."""
+
+    inputs: dict[str, str]
+
+
+DISPATCH = TypeAdapter(Dispatch)
 WORKFLOW = {".gitea/workflows/coordinator.yml": "on: workflow_dispatch\n"}
 BLOCKED_BY_1 = f"{BODY}\n## Blocked by\n\n- #1\n"
 
@@ -47,7 +56,7 @@ def close(job: Job, number: int = 1, *, by: User | None = None) -> None:
 
 def dispatched(job: Job) -> list[str]:
     """The issues for which a run was started, in order."""
-    return [str(one["inputs"]["issue"]) for one in job.forge.state.dispatched]  # type: ignore[index,call-overload]  (written by us)
+    return [str(DISPATCH.validate_python(one).inputs["issue"]) for one in job.forge.state.dispatched]
 
 
 @pytest.fixture

@@ -73,6 +73,21 @@ def _change_issue(ask: Ask) -> Answer:
     return Answer(201, state.issue_json(issue))
 
 
+@ROUTES("GET", "R/issues/{number}/labels", "issue")
+def _labels_of_issue(ask: Ask) -> Answer:
+    return Answer(200, [ask.state.label_json(label) for label in ask.issue.labels])
+
+
+@ROUTES("DELETE", "R/issues/{number}/labels/{label}", "issue")
+def _remove_label(ask: Ask) -> Answer:
+    ask.must_write("write permission is required")
+    label = int(ask.groups["label"])
+    if label not in ask.state.labels:
+        return error(422, f"label does not exist [label_id: {label}]")
+    ask.state.set_labels(ask.issue, [one for one in ask.issue.labels if one != label], ask.doer)
+    return Answer(204)
+
+
 @ROUTES("POST", "R/issues/{number}/labels", "issue")
 def _add_labels(ask: Ask) -> Answer:
     return _change_labels(ask, keep=True)
