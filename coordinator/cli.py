@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import traceback
 from importlib import import_module
@@ -12,10 +11,13 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from coordinator import __version__
 from coordinator.errors import CoordinatorError, ExitCode, Unreachable
+from coordinator.report.console import harmless_anywhere, harmless_json
 from coordinator.signals import Terminated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from pydantic import JsonValue
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001  (argparse has no public name for it)
 
@@ -74,10 +76,11 @@ def _bug(error: Exception) -> Unreachable:
 def report_failure(error: CoordinatorError, *, as_json: bool) -> int:
     """Print one line on standard error, with `--format json` also one document on standard output."""
     outcome = "refused" if error.exit_code is ExitCode.REFUSED else "failed"
-    sys.stderr.write(f"coordinator: {'refused' if outcome == 'refused' else 'error'}: {error}\n")
+    line = f"coordinator: {'refused' if outcome == 'refused' else 'error'}: {error}"
+    sys.stderr.write(harmless_anywhere(line) + "\n")
     if as_json:
-        document = {"outcome": outcome, "reason": str(error), "exit_code": int(error.exit_code)}
-        sys.stdout.write(json.dumps(document) + "\n")
+        document: JsonValue = {"outcome": outcome, "reason": str(error), "exit_code": int(error.exit_code)}
+        sys.stdout.write(harmless_json(document) + "\n")
     return int(error.exit_code)
 
 

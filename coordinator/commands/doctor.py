@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from coordinator.commands.building import Confinement as Opening
 from coordinator.commands.building import scratch_folder
 from coordinator.commands.results import print_json
-from coordinator.commands.targets import open_forge
+from coordinator.commands.targets import choose_platform, open_forge
 from coordinator.doctor.action import action_examinations
 from coordinator.doctor.agents import agents_examinations
 from coordinator.doctor.configuration import (
@@ -54,7 +54,7 @@ def execute(arguments: argparse.Namespace) -> int:
     hide_process()
     as_json = arguments.format == "json"
     try:
-        environment = read_environment(os.environ)
+        environment = choose_platform(read_environment(os.environ), arguments.forge)
     except Misconfigured as error:
         wrong = Check(group=Group.MACHINE, name="environment", state=State.ERROR, message=error.what, mend=error.mend)
         return _show([wrong], Redactor(()), LogSyntax.PLAIN, as_json=as_json)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,11 +24,12 @@ from coordinator.flows.starting import Coordination
 from coordinator.flows.unblock_dependents import unblock_dependents
 from coordinator.flows.work_issue import work_issue
 from coordinator.flows.work_order import WorkOrder
-from coordinator.report.models import Outcome, QueueReport
+from coordinator.report.models import Outcome, QueueReport, TakenIssue
+from coordinator.report.redaction import CleanReport, Redactor
 from coordinator.signals import Terminated, ending_on_signals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from coordinator.events.freshness import TextChanged
     from coordinator.events.models import Event
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
     from coordinator.forge.models import Issue
     from coordinator.forge.protocol import Forge
     from coordinator.report.progress import Progress
-    from coordinator.report.redaction import CleanReport
     from coordinator.settings import Settings
     from coordinator.state.claims import Claims
 
@@ -55,6 +56,7 @@ class EventFlows:
         self._forge = forge
         self._claims = claims
         self._what = f"{event.kind.value} {event.action}".strip()
+        self._started_at = datetime.now(UTC)
 
     def run(self, verified: Verified) -> CleanReport:
         """Do what was asked for. Raises what forge and store raise where no issue is being worked on."""
@@ -73,8 +75,8 @@ class EventFlows:
                 return self._drain()
 
     def tell_refused(self, number: int | None, refusal: TextChanged) -> None:
-        """Say on the issue why nothing starts, to the person who has asked. A run that works has the comment."""
-        if number is not None and not self._settings.dry_run and number not in self._claims.living():
+        """Say on the issue why nothing starts, to the person who has asked."""
+        if number is not None and not self._settings.dry_run:
             self._tell(number, Outcome.REFUSED, str(refusal))
 
     def _obey(self, verified: Verified) -> CleanReport:
@@ -167,24 +169,28 @@ class EventFlows:
             reason = "Dry run: the queue would be drained; `coordinator queue` shows it"
             return plain_report(self._environment, Outcome.SKIPPED, reason)
         loop = OrchestrationLoop(self._coordination())
-        stopped = False
+        broken_off = self._run_to_its_end(loop)
+        states = loop.queue.counts if loop.queue else {}
+        outcome = Outcome.COMPLETED if loop.started else Outcome.SKIPPED
+        report = self._of_several(outcome, _in_words(loop), tuple(loop.started), states)
+        if broken_off is None:
+            return report
+        why, code = broken_off
+        ended = {"outcome": Outcome.FAILED, "reason": f"{why.rstrip('.')}. {report.reason}", "exit_code": int(code)}
+        return CleanReport(report.model_copy(update=ended))
+
+    def _run_to_its_end(self, loop: OrchestrationLoop) -> tuple[str, ExitCode] | None:
+        """Run the loop; return what broke it off. Raises what forge and store raise before anything was taken."""
         try:
             with ending_on_signals(loop.stop):
                 loop.run()
         except Terminated:
-            stopped = True
-        counts = QueueReport(
-            processed_count=loop.processed_count,
-            success_count=loop.success_count,
-            rejection_count=loop.rejection_count,
-            states=loop.queue.counts if loop.queue else {},
-        )
-        outcome = Outcome.COMPLETED if loop.started else Outcome.SKIPPED
-        report = self._of_several(outcome, _in_words(loop), tuple(loop.started), queue=counts)
-        if stopped:
-            reason = f"The run was cancelled. {report.reason}"
-            return plain_report(self._environment, Outcome.FAILED, reason, ExitCode.RETRYABLE, about={"queue": counts})
-        return report
+            return "The run was cancelled", ExitCode.RETRYABLE
+        except CoordinatorError as error:
+            if not loop.started:
+                raise
+            return Redactor(self._environment.all_secrets())(str(error)), error.exit_code
+        return None
 
     def _go_on_with_the_queue(self) -> None:
         """Start what comes next in the place of this run. That is no part of its own result."""
@@ -194,16 +200,29 @@ class EventFlows:
         except CoordinatorError as error:
             self._progress.say(f"warning: the queue could not be continued; the next run does it: {error}")
 
-    def _of_several(self, outcome: Outcome, reason: str, started: tuple[Started, ...], **fields: object) -> CleanReport:
-        """Return the record of a run for several issues: as bad as the worst of those worked on in this process."""
+    def _of_several(
+        self, outcome: Outcome, reason: str, started: tuple[Started, ...], states: Mapping[str, int] | None = None
+    ) -> CleanReport:
+        """Return the record of a run for several issues: as bad as the worst of those worked on in this process.
+
+        `states` is how many issues of the whole queue were found in which state.
+        """
         code = max((one.report.code for one in started if one.report), default=0)
         if code and outcome is Outcome.COMPLETED:
             outcome = Outcome.REJECTED if code == ExitCode.NOT_ACCEPTED else Outcome.FAILED
-        usage = {
+        about = {
+            "started_at": self._started_at,
             "cost_usd": sum(one.report.cost_usd for one in started if one.report),
             "exit_code": code or None,
+            "queue": QueueReport(
+                processed_count=len(started),
+                success_count=sum(one.is_success for one in started),
+                rejection_count=sum(one.is_rejection for one in started),
+                states=dict(states or {}),
+                issues=tuple(map(_taken, started)),
+            ),
         }
-        return plain_report(self._environment, outcome, reason, about={**usage, **fields})
+        return plain_report(self._environment, outcome, reason, about=about)
 
     def _coordination(self) -> Coordination:
         return Coordination(
@@ -218,6 +237,9 @@ class EventFlows:
         )
 
     def _tell(self, number: int, outcome: Outcome, reason: str) -> None:
+        """Write the comment of an issue, unless a run that works keeps it up to date."""
+        if number in self._claims.living():
+            return
         report = plain_report(self._environment, outcome, reason, about={"issue_number": number})
         failure = IssueComment(self._forge, number, time.monotonic).publish_news(report)
         if failure:
@@ -237,6 +259,11 @@ def _number(verified: Verified) -> int:
 
 def _about(issue: Issue | None) -> dict[str, object]:
     return {"issue_number": issue.number, "issue_title": issue.title} if issue else {}
+
+
+def _taken(one: Started) -> TakenIssue:
+    pull_request = one.report.pull_request if one.report else None
+    return TakenIssue(number=one.number, state=one.start.value, reason=one.reason, pull_request=pull_request)
 
 
 def _in_words(loop: OrchestrationLoop) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from coordinator.report.console import harmless_anywhere, harmless_json
 from coordinator.report.document import json_report
 from coordinator.report.models import Outcome, RunReport
 from coordinator.report.outputs import action_outputs, write_outputs, write_summary
@@ -50,7 +50,7 @@ def plain_report(
 
 def print_json(document: JsonValue) -> None:
     """Print one JSON document on standard output."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(harmless_json(document, indent=2) + "\n")
 
 
 def save_page(report: CleanReport, folder: Path) -> CleanReport:
@@ -90,9 +90,9 @@ def show_result(report: CleanReport, *, as_json: bool) -> int:
     if as_json:
         print_json(json_report(report))
     else:
-        sys.stdout.write("\n".join(_result_lines(report)) + "\n")
+        sys.stdout.write(harmless_anywhere("\n".join(_result_lines(report))) + "\n")
     if report.outcome is not Outcome.COMPLETED:
-        sys.stderr.write(f"coordinator: {report.outcome or 'failed'}: {report.reason}\n")
+        sys.stderr.write(harmless_anywhere(f"coordinator: {report.outcome or 'failed'}: {report.reason}") + "\n")
     return report.code
 
 

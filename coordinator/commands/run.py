@@ -23,6 +23,7 @@ from coordinator.settings import read_environment
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from coordinator.environment import Environment
     from coordinator.forge.protocol import Forge
@@ -30,14 +31,21 @@ if TYPE_CHECKING:
     from coordinator.settings import Settings
 
 
-def execute(arguments: argparse.Namespace) -> int:
-    """Do what the event asks for; return the exit code. Every ending writes the step's outputs."""
+def _open_forge(environment: Environment) -> Forge:
+    return make_forge(environment, local=None)
+
+
+def execute(arguments: argparse.Namespace, *, open_forge: Callable[[Environment], Forge] = _open_forge) -> int:
+    """Do what the event asks for; return the exit code. Every ending writes the step's outputs.
+
+    `open_forge` makes the forge, which is closed in the end; for other deadlines.
+    """
     hide_process()
     environment = _read_environment()
     if arguments.dry_run:
         environment = environment.model_copy(update={"dry_run": True})
     try:
-        report = _run(environment)
+        report = _run(environment, open_forge)
     except CoordinatorError as error:
         outcome = Outcome.REFUSED if isinstance(error, Refused) else Outcome.FAILED
         tell_runner(environment, plain_report(environment, outcome, str(error), error.exit_code))
@@ -61,11 +69,11 @@ def _read_environment() -> Environment:
         raise
 
 
-def _run(environment: Environment) -> CleanReport:
+def _run(environment: Environment, open_forge: Callable[[Environment], Forge]) -> CleanReport:
     event = _read(environment)
     if isinstance(event, Skipped):
         return plain_report(environment, Outcome.SKIPPED, event.reason)
-    forge = make_forge(environment, local=None)
+    forge = open_forge(environment)
     with closing(forge):
         settings = load_settings(environment, forge)
         return _handle(event, settings, forge)

@@ -25,6 +25,8 @@ class Right(Frozen):
     allowed: bool
     reason: str
     mend: str
+    known: bool = True
+    """Whether it could be found out at all; what could not be is a no."""
 
 
 class Permissions:
@@ -55,7 +57,8 @@ class Permissions:
         try:
             access = self._forge.access(account)
         except CoordinatorError as error:
-            return Right(allowed=False, reason=f"its rights cannot be found out: {error.what}", mend=error.mend)
+            reason = f"its rights cannot be found out: {error.what}"
+            return Right(allowed=False, reason=reason, mend=error.mend, known=False)
         reason = one_line(access.reason, limit=200) or access.permission.value
         return Right(allowed=access.permission.may_write, reason=reason, mend=access.mend or ask)
 

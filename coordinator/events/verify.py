@@ -191,10 +191,15 @@ class _Verification:
         return self.granted(f"taken back by {_login(sender)}", issue)
 
     def closed(self, sender: Account) -> Verified | Skipped:
-        """Let only somebody allowed start what waited; a stranger may close his own issue, which is no offence."""
+        """Let only somebody allowed start what waited; a stranger may close his own issue, which is no offence.
+
+        Where that cannot be found out, the run is refused: nobody would look at a green one, and what waited would wait
+        for ever.
+        """
         right = self.permissions.of(sender)
-        if not right.allowed:
+        if right.known and not right.allowed:
             return Skipped(reason=f"closed by {_login(sender)}, who may not start runs: {right.reason}")
+        self.allowed(sender)
         issue = self.forge.issue(self.number)
         if issue.state == "open":
             return Skipped(reason=f"issue #{issue.number} is open again")

@@ -88,6 +88,8 @@ class IssueClaim:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+        if self.is_lost():
+            return  # the label says now that another run works on it
         self._try("the label could not be taken off", lambda: self._forge.remove_label(self._number, IN_PROGRESS))
 
     def why_stop(self) -> str:
@@ -146,13 +148,19 @@ class IssueClaim:
         return f"Issue #{self._number} is neither assigned to {names_shown} any more"
 
     def _told_to_stop(self) -> str:
-        since = self._order.asked_at or self._started
+        since = self._wanted_since()
         for comment in self._forge.comments(self._number):
             if comment.created_at < since or command_of(comment.body) is not Command.STOP:
                 continue
             if self._permissions.of(comment.author).allowed:
                 return f"@{comment.author.login} asked to stop in a comment"
         return ""
+
+    def _wanted_since(self) -> datetime:
+        """Return from when on an order to stop means this run. One that was started again is wanted in spite of it."""
+        if self._settings.environment.run_attempt > 1:
+            return self._started
+        return self._order.asked_at or self._started
 
     def _record(self, report: RunReport) -> RunRecord:
         return RunRecord(

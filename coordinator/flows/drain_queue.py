@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from coordinator.errors import CoordinatorError, ExitCode
 from coordinator.events.requests import request_to_start
@@ -15,6 +15,11 @@ from coordinator.report.models import Outcome
 if TYPE_CHECKING:
     from coordinator.flows.starting import Coordination, Started
     from coordinator.planning.queue import Queue, QueueEntry
+
+
+_ABOUT_THE_ISSUE: Final = frozenset({ExitCode.DONE, ExitCode.NOT_ACCEPTED})
+"""Exit codes of work in this process after which the next issue is taken. With any other one the run was told to end,
+or lacks something that the next issue needs as well: a model that answers, a key that is taken, confinement."""
 
 
 class OrchestrationLoop:
@@ -42,12 +47,12 @@ class OrchestrationLoop:
     @property
     def success_count(self) -> int:
         """Of these, runs that were started and work that was accepted."""
-        return sum(one.start in {Start.DISPATCHED, Start.ACCEPTED} for one in self.started)
+        return sum(one.is_success for one in self.started)
 
     @property
     def rejection_count(self) -> int:
         """Of these, work that was not accepted."""
-        return sum(one.start is Start.REJECTED for one in self.started)
+        return sum(one.is_rejection for one in self.started)
 
     def stop(self) -> None:
         """Take no further issue. What is being worked on comes to its own end."""
@@ -71,8 +76,10 @@ class OrchestrationLoop:
             self._given.say(f"issue #{one.number} passed over: {one.reason}")
             return
         self.started.append(one)
-        if one.report is not None and one.report.code == ExitCode.RETRYABLE:
-            self.stop()  # told to end, or something is down that the next issue needs as well
+        if one.report is not None:
+            self._given.say(f"issue #{one.number} {one.start.value}: {one.reason}")
+        if one.report is not None and one.report.code not in _ABOUT_THE_ISSUE:
+            self.stop()
 
     def _is_room(self) -> bool:
         """Whether one more run may be started; work in this process is one at a time by itself."""

@@ -11,7 +11,7 @@ from coordinator.events.freshness import TextChanged
 from coordinator.events.requests import request_to_start
 from coordinator.flows.claim import IN_PROGRESS
 from coordinator.flows.work_order import WorkOrder
-from coordinator.forge.protocol import DispatchUnavailable
+from coordinator.forge.protocol import DispatchUnavailable, Missing
 from coordinator.report.models import Outcome
 
 if TYPE_CHECKING:
@@ -76,6 +76,16 @@ class Started:
     report: CleanReport | None = None
     """Of work in this process."""
 
+    @property
+    def is_success(self) -> bool:
+        """Whether a run was started, or work in this process was accepted."""
+        return self.start in {Start.DISPATCHED, Start.ACCEPTED}
+
+    @property
+    def is_rejection(self) -> bool:
+        """Whether work in this process was not accepted."""
+        return self.start is Start.REJECTED
+
 
 class Starter:
     """Starts runs for issues that are ready, each once."""
@@ -91,23 +101,31 @@ class Starter:
 
     def start(self, number: int) -> Started:
         """Start one issue that is ready; one that is not ours is passed over. Raises what forge and store raise."""
-        given = self._given
-        issue = given.forge.issue(number)
-        if issue.state == "closed":
-            return Started(number, Start.PASSED_OVER, "closed by now")
-        record = given.claims.record(number)
-        try:
-            request, why = request_to_start(issue, given.forge, given.permissions, seen=record.text, **given.names)
-        except TextChanged as refusal:
-            given.tell(number, Outcome.REFUSED, str(refusal))
-            return Started(number, Start.PASSED_OVER, str(refusal))
-        except Refused as refusal:
-            return Started(number, Start.PASSED_OVER, str(refusal))
-        if is_answered(record, request):
-            return Started(number, Start.PASSED_OVER, "worked on already")
+        checked = self._check(number)
+        if isinstance(checked, str):
+            return Started(number, Start.PASSED_OVER, checked)
+        issue, why = checked
         if self._dispatches and (started := self._dispatch(issue)):
             return started
         return self._work(issue, why)
+
+    def _check(self, number: int) -> tuple[Issue, str] | str:
+        """Return the issue as it is now and why it may be started, or why it is passed over."""
+        given = self._given
+        try:
+            issue = given.forge.issue(number)
+        except Missing:
+            return "gone by now"
+        if issue.state == "closed":
+            return "closed by now"
+        record = given.claims.record(number)
+        try:
+            request, why = request_to_start(issue, given.forge, given.permissions, seen=record.text, **given.names)
+        except Refused as refusal:
+            if isinstance(refusal, TextChanged):
+                given.tell(number, Outcome.REFUSED, str(refusal))
+            return str(refusal)
+        return "worked on already" if is_answered(record, request) else (issue, why)
 
     def _dispatch(self, issue: Issue) -> Started | None:
         """Start a run; return None where that cannot be done at all."""
@@ -137,7 +155,7 @@ class Starter:
 
     def _work(self, issue: Issue, why: str) -> Started:
         report = self._given.work(WorkOrder(issue, verified=why, event="queue"))
-        if report.outcome is Outcome.SKIPPED:
+        if report.outcome in {Outcome.SKIPPED, Outcome.WAITING}:
             return Started(issue.number, Start.PASSED_OVER, report.reason, report)
         start = Start.ACCEPTED if report.outcome is Outcome.COMPLETED else Start.REJECTED
         return Started(issue.number, start, report.reason, report)

@@ -12,6 +12,7 @@ from coordinator.report.models import AttemptReport, Changes, StepState
 from coordinator.workspace.export import export
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from coordinator.flows.journal import Journal
@@ -38,7 +39,10 @@ class SubmissionDesk:
         continuation: ForcedContinuationService,
         *,
         agent: str,
+        check_claim: Callable[[], None],
     ) -> None:
+        """`check_claim` raises where another run has the issue by now."""
+        self._check_claim = check_claim
         self._parts = parts
         self._workspace = workspace
         self._environment = environment
@@ -52,6 +56,7 @@ class SubmissionDesk:
 
     def __call__(self, summary: str, turns: int) -> Submission:
         """Judge what is in the agent's checkout now."""
+        self._check_claim()
         candidate = self.take(summary)
         if candidate.empty:
             answer = self._continuation.nothing_changed()

@@ -130,6 +130,7 @@ class _IssueRun:
 
     def break_off(self, outcome: Outcome, reason: str, code: ExitCode) -> None:
         """End a run that an error or a signal broke off. What the agent has done so far is pushed as it is."""
+        self._stand_back()
         self.journal.record(outcome=outcome, reason=reason, exit_code=int(code))
         try:
             if self._workspace is not None and self._desk is not None:
@@ -184,7 +185,15 @@ class _IssueRun:
         self.journal.step(READY, StepState.DONE, f"{workspace.branch} ({word}), base {self.journal.report.base}")
         self.journal.step(IMPLEMENT, StepState.CURRENT)
         continuation = ForcedContinuationService(self._parts.settings.configuration.attempts)
-        self._desk = SubmissionDesk(self._parts, workspace, environment, self.journal, continuation, agent=agent)
+        self._desk = SubmissionDesk(
+            self._parts,
+            workspace,
+            environment,
+            self.journal,
+            continuation,
+            agent=agent,
+            check_claim=self._check_claim,
+        )
         profile = self._parts.profiles[agent]
         step = AgentStep(self._parts, self._issue, plan, profile, workspace, environment, self.journal, self._why_stop)
         result = step.run(self._desk)
@@ -202,10 +211,16 @@ class _IssueRun:
         self.journal.note(f"environment of the project: {environment.origin}", seconds)
         return environment
 
-    def _check_claim(self) -> None:
-        """Leave branch and comment to the run that has the issue by now."""
-        if self._claim is not None and self._claim.is_lost():
+    def _stand_back(self) -> bool:
+        """Leave the comment to the run that has the issue by now; return whether there is one."""
+        is_lost = self._claim is not None and self._claim.is_lost()
+        if is_lost:
             self.journal.stop_publishing()
+        return is_lost
+
+    def _check_claim(self) -> None:
+        """Leave branch and pull request to the run that has the issue by now, too."""
+        if self._stand_back():
             raise Unreachable(TAKEN_OVER, mend="Look at the comment of that run; nothing needs to be done here")
 
     def _why_stop(self) -> str:
@@ -213,6 +228,7 @@ class _IssueRun:
 
     def _close(self, workspace: Workspace, desk: SubmissionDesk, result: AgentResult) -> None:
         outcome, code = _ENDINGS[result.ending]
+        self._stand_back()
         self.journal.record(
             outcome=outcome,
             reason=result.reason,

@@ -1,4 +1,4 @@
-"""How requests to one repository of Gitea or Forgejo are sent: explained failures, pages, things done only once."""
+"""How requests to one repository of Gitea or Forgejo are sent: explained failures, and pages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 
 from coordinator.errors import Misconfigured
-from coordinator.forge.http import Call, Uncertain
+from coordinator.forge.http import Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -23,8 +23,6 @@ PAGE_SIZE = 50
 """The most that a server gives by default (``MAX_RESPONSE_ITEMS``); it may be configured lower."""
 PAGE_LIMIT = 1000
 """Pages after which a list counts as endless: fifty thousand issues, and a server that ignores ``page``."""
-SETTLE_SECONDS = 1.0
-"""How long to wait for work that the server still does in the background."""
 
 
 class RepositoryApi:
@@ -54,15 +52,6 @@ class RepositoryApi:
             return reply
         explain()
         return self._rest.send(call, deadline=deadline)
-
-    def post_once(self, post: Callable[[], T], look: Callable[[], T | None]) -> T:
-        """Post; after a lost answer `look` whether it was done, and only if it was not, post once more."""
-        try:
-            return post()
-        except Uncertain:
-            self._rest.pause(SETTLE_SECONDS)
-            found = look()
-            return post() if found is None else found
 
     def pages(
         self,

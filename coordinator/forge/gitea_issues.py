@@ -47,14 +47,11 @@ class GiteaIssues:
         return tuple(found[number] for number in sorted(found))
 
     def _listed(self, query: Mapping[str, str]) -> Iterator[Issue]:
-        everything = {**query, "state": "open", "type": "issues"}
+        every = {**query, "state": "open", "type": "issues"}
+        about = f"list the issues of {self._name}"
         try:
-            for answer in self._api.pages(
-                "/issues", f"list the issues of {self._name}", answers.ISSUES, query=everything
-            ):
-                issue = answer.issue()
-                if not issue.is_pull_request:
-                    yield issue
+            for answer in self._api.pages("/issues", about, answers.ISSUES, query=every):
+                yield answer.issue()
         except Missing:
             return
 
@@ -107,7 +104,7 @@ class GiteaIssues:
             found = [one for one in self.comments(number, deadline) if one.author.id == mine and one.body == body]
             return found[-1] if found else None
 
-        return self._api.post_once(
+        return self._rest.post_once(
             lambda: self._rest.send(call, deadline=deadline).parse(answers.COMMENT).comment(), look
         )
 

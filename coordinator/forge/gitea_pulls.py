@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from coordinator.forge import gitea_models as answers
-from coordinator.forge.gitea_api import SETTLE_SECONDS
 from coordinator.forge.http import Call
 from coordinator.forge.protocol import Missing, PullRequestForbidden
 
@@ -77,7 +76,7 @@ class GiteaPulls:
                 raise self._not_opened(reply)
             return existing
 
-        return self._api.post_once(post, take_over)
+        return self._rest.post_once(post, take_over)
 
     def update(self, number: int, *, title: str, body: str, draft: bool) -> PullRequest:
         """Replace title, body and draft state, which is a prefix of the title."""
@@ -97,4 +96,4 @@ class GiteaPulls:
         """
         for branch in (head, base):
             self._commit_of(branch)
-        self._rest.pause(SETTLE_SECONDS)
+        self._rest.settle()

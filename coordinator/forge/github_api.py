@@ -1,4 +1,4 @@
-"""How requests to GitHub are sent: its headers, pages, refusals in words that help, and things done only once."""
+"""How requests to GitHub are sent: its headers, pages, and refusals in words that help."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from coordinator.errors import Misconfigured
-from coordinator.forge.http import Call, Uncertain
+from coordinator.forge.http import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from pydantic import JsonValue, TypeAdapter
 
@@ -26,8 +26,6 @@ PAGE_SIZE = 100
 """The most that GitHub gives (its documentation of pagination)."""
 PAGE_LIMIT = 100
 """Pages after which a list counts as endless."""
-SETTLE_SECONDS = 1.0
-"""How long to wait for what the server may still be doing."""
 
 _MENDS: Final[Mapping[int, str]] = {
     HTTPStatus.UNAUTHORIZED: (
@@ -69,15 +67,6 @@ class GithubApi:
         if reply.status == HTTPStatus.FORBIDDEN and "archived" in reply.message():
             return Misconfigured(error.what, mend="Unarchive the repository first")
         return type(error)(error.what, mend=_MENDS.get(reply.status, error.mend))
-
-    def post_once(self, post: Callable[[], T], look: Callable[[], T | None]) -> T:
-        """Post; after a lost answer `look` whether it was done, and only if it was not, post once more."""
-        try:
-            return post()
-        except Uncertain:
-            self.rest.pause(SETTLE_SECONDS)
-            found = look()
-            return post() if found is None else found
 
     def pages(
         self,

@@ -99,7 +99,7 @@ class GithubIssues:
             found = [one for one in self.comments(number, deadline) if one.author.id == mine and one.body == body]
             return found[-1] if found else None
 
-        return self._api.post_once(lambda: self._api.send(call, deadline).parse(answers.COMMENT).comment(), look)
+        return self._api.rest.post_once(lambda: self._api.send(call, deadline).parse(answers.COMMENT).comment(), look)
 
     def update_comment(self, comment_id: int, body: str) -> Comment:
         """Replace the text of a comment."""

@@ -80,7 +80,7 @@ class GithubPulls:
             log.warning("opened as ready for review, not as a draft: %s", error.what)
             return post(as_draft=False)
 
-        return self._api.post_once(lambda: post(as_draft=draft), take_over)
+        return self._api.rest.post_once(lambda: post(as_draft=draft), take_over)
 
     def update(self, number: int, *, title: str, body: str, draft: bool) -> PullRequest:
         """Replace title, body and draft state; the last stays as it is where GraphQL refuses to change it."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -23,6 +23,7 @@ from coordinator.forge.reply import Reply, refusal
 if TYPE_CHECKING:
     from pydantic import JsonValue, SecretStr
 
+T = TypeVar("T")
 Query: TypeAlias = Mapping[str, str | int]
 
 DEADLINE_SECONDS = 60.0
@@ -34,6 +35,9 @@ SILENCE_SECONDS = 30.0
 """How long the server may say nothing at all."""
 MESSAGE_LIMIT = 200
 """Characters of the server's own words in one of our messages."""
+
+SETTLE_SECONDS = 1.0
+"""How long to wait for what the server may still do in the background."""
 
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 """What httpx raises before a request has left: sending it again cannot do a thing twice."""
@@ -104,6 +108,7 @@ class RestClient:
         *,
         deadline_seconds: float = DEADLINE_SECONDS,
         tries: int = TRIES,
+        silence_seconds: float = SILENCE_SECONDS,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
@@ -114,6 +119,7 @@ class RestClient:
         self._forms = forms_of(self._token)
         self._deadline_seconds = deadline_seconds
         self._tries = tries
+        self._silence_seconds = silence_seconds
         self._sleep = sleep
         self._clock = clock
         self._client = httpx.Client(transport=transport, follow_redirects=False, headers={"User-Agent": "coordinator"})
@@ -169,9 +175,18 @@ class RestClient:
             ) from None
         return self._judge(reply, call)
 
-    def pause(self, seconds: float) -> None:
-        """Give the server a moment."""
-        self._sleep(seconds)
+    def settle(self) -> None:
+        """Give the server a moment for what it may still be doing in the background."""
+        self._sleep(SETTLE_SECONDS)
+
+    def post_once(self, post: Callable[[], T], look: Callable[[], T | None]) -> T:
+        """Post; after a lost answer `look` whether it was done, and only if it was not, post once more."""
+        try:
+            return post()
+        except Uncertain:
+            self.settle()
+            found = look()
+            return post() if found is None else found
 
     def _try(self, call: Call, deadline: Deadline) -> Reply:
         try:
@@ -191,7 +206,7 @@ class RestClient:
 
     def _exchange(self, call: Call, deadline: Deadline) -> Reply:
         left = max(deadline.remaining(), 0.001)
-        timeout = httpx.Timeout(min(SILENCE_SECONDS, left), connect=min(CONNECT_SECONDS, left))
+        timeout = httpx.Timeout(min(self._silence_seconds, left), connect=min(CONNECT_SECONDS, left))
         body = bytearray()
         with self._client.stream(
             call.method,

@@ -18,14 +18,12 @@ forge, and issues get theirs from the names of their files.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from coordinator.errors import Misconfigured
-from coordinator.forge.issue_file import read_issue_file
 from coordinator.forge.local_git import LocalGit
+from coordinator.forge.local_import import LocalImports
 from coordinator.forge.local_pulls import LocalPulls
-from coordinator.forge.local_store import FIRST_PULL_REQUEST, IssueRecord, LocalStore
+from coordinator.forge.local_store import LocalStore
 from coordinator.forge.models import (
     Access,
     Account,
@@ -42,8 +40,8 @@ from coordinator.forge.protocol import DispatchUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
-    from coordinator.forge.issue_file import IssueFile
     from coordinator.forge.models import Comment, CommitStatus, Facility, PullRequest
 
 LOCAL_USER = Account(id=1, login="local")
@@ -66,6 +64,7 @@ class LocalForge:
         self._user = user
         self._now = now
         self._pulls = LocalPulls(self._store, self._git, now)
+        self._imports = LocalImports(self._store, now)
 
     @classmethod
     def of(cls, repository: Path) -> Self:
@@ -83,32 +82,16 @@ class LocalForge:
     def import_issue(self, file: Path) -> Issue:
         """Take over a Markdown file as an issue, or what has changed in one that was taken over before.
 
-        The number is the one that the file gives (`read_issue_file`), else the one it got before, else the next free
-        one. Raises `Misconfigured` when the file cannot be an issue, or its number belongs to another file.
+        Raises `Misconfigured` when the file cannot be an issue, or its number belongs to another file.
         """
-        read = read_issue_file(file)
-        source = str(file.resolve())
-        with self._store.locked():
-            records = self._store.issues()
-            before = [record for record in records.values() if record.source == source]
-            number = _number_of(read, source, records)
-            self._refuse_taken(records.get(number), number, source, read)
-            for record in before:
-                if record.number != number:
-                    self._store.write_record(record.model_copy(update={"source": None}))
-            self._keep(records.get(number), number, source, read)
-        return self.issue(number)
+        return self.issue(self._imports.take_over(file))
 
     def preview_issue(self, file: Path) -> Issue:
         """Read a Markdown file as the issue that `import_issue` would make of it, and write nothing.
 
         Raises `Misconfigured` when the file cannot be an issue.
         """
-        read = read_issue_file(file)
-        source = str(file.resolve())
-        records = self._store.issues()
-        number = _number_of(read, source, records)
-        self._refuse_taken(records.get(number), number, source, read)
+        read, number = self._imports.look_at(file)
         return Issue(
             number=number,
             title=read.title,
@@ -267,36 +250,3 @@ class LocalForge:
             changed = record.model_copy(update={"labels": change(record.labels)})
             if changed != record:
                 self._store.write_record(changed)
-
-    def _refuse_taken(self, holder: IssueRecord | None, number: int, source: str, read: IssueFile) -> None:
-        """Raise `Misconfigured` when the number belongs to a pull request, or to another file with another text."""
-        mend = "Give it another `number:` in its front matter, or another name"
-        if self._store.has_pull(number):
-            raise Misconfigured(f"number {number} of {source} belongs to a pull request", mend=mend)
-        elsewhere = source if holder is None or holder.source is None else holder.source
-        if elsewhere != source and Path(elsewhere).exists() and self._store.text(number) != read.text:
-            raise Misconfigured(f"number {number} of {source} belongs to {elsewhere}", mend=mend)
-
-    def _keep(self, holder: IssueRecord | None, number: int, source: str, read: IssueFile) -> None:
-        now = self._now()
-        unchanged = holder is not None and holder.title == read.title and self._store.text(number) == read.text
-        record = IssueRecord(
-            number=number,
-            title=read.title,
-            state=holder.state if holder else "open",
-            labels=holder.labels if holder else (),
-            source=source,
-            created_at=holder.created_at if holder else now,
-            updated_at=holder.updated_at if holder and unchanged else now,
-        )
-        self._store.write_issue(record, read.text)
-
-
-def _number_of(read: IssueFile, source: str, records: Mapping[int, IssueRecord]) -> int:
-    """Return the file's own number, else the one it got before, else the one after the highest of the issues.
-
-    Numbers from a pull request's on were given by name, and nothing follows them.
-    """
-    before = next((record.number for record in records.values() if record.source == source), None)
-    highest = max((number for number in records if number < FIRST_PULL_REQUEST - 1), default=0)
-    return read.number or before or highest + 1

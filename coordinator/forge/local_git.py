@@ -61,7 +61,7 @@ class LocalGit:
 
     def branch_commit(self, name: str) -> str:
         """Return the commit of a branch, empty when there is none."""
-        return self._commit(f"refs/heads/{name}")
+        return self._ask("show-ref", "--verify", "--hash", f"refs/heads/{name}")
 
     def commit(self, ref: str) -> str:
         """Return the commit of a branch or commit id; raise `Missing` for any other."""

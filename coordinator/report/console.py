@@ -6,6 +6,7 @@ GitHub's runner obeys a line that begins with ``::`` after spaces, and ``##[`` a
 
 from __future__ import annotations
 
+import json
 import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, TextIO
@@ -14,6 +15,8 @@ from coordinator.report.inert import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from pydantic import JsonValue
 
 _LINE_START = re.compile(r"^( *)(?:(:)(?=:)|(#)(?=#\[))", re.MULTILINE)
 
@@ -36,6 +39,16 @@ def harmless(text: str, syntax: LogSyntax) -> str:
     if syntax is LogSyntax.GITEA:
         return _LINE_START.sub(lambda found: f"{found[1]}{found[2] or found[3]} ", text)
     return text
+
+
+def harmless_anywhere(text: str) -> str:
+    """Return the text so that none of it is a command, whoever reads the log."""
+    return harmless(text, LogSyntax.GITEA).replace("##[", "# #[")
+
+
+def harmless_json(document: JsonValue, *, indent: int | None = None) -> str:
+    """Return the document as JSON of which no runner obeys a line; whoever parses it reads what was there."""
+    return json.dumps(document, indent=indent, ensure_ascii=False).replace("##[", "#\\u0023[")
 
 
 class Console:

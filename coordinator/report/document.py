@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def json_report(report: CleanReport) -> dict[str, JsonValue]:
     """Return the document. All keys are always there; what a run did not come to is null, empty or 0.
 
-    Only ``queue`` is there for a run alone that drained it.
+    Only ``queue`` is there for a run for several issues alone.
     """
     pull_request = report.pull_request
     has_issue = report.issue_number is not None and not report.is_check

@@ -121,8 +121,19 @@ class Changes(Frozen):
     deletions: int = 0
 
 
+class TakenIssue(Frozen):
+    """An issue that a run has taken out of several, and what became of it."""
+
+    number: int
+    state: str
+    """The word of `coordinator.flows.starting.Start`."""
+    reason: str = ""
+    """One line: why work was not accepted; empty for a run that was started."""
+    pull_request: PullRequestReport | None = None
+
+
 class QueueReport(Frozen):
-    """What a run has done with the queue."""
+    """What a run for several issues has done: one that drained the queue, or started what had waited."""
 
     processed_count: int
     """Issues that were taken: a run was started for them, or they were worked on in this one."""
@@ -131,7 +142,9 @@ class QueueReport(Frozen):
     rejection_count: int
     """Of these, work that was not accepted."""
     states: dict[str, int] = Field(default_factory=dict)
-    """How many issues the run found in which state."""
+    """How many issues the run found in which state; empty for one that did not look at the whole queue."""
+    issues: tuple[TakenIssue, ...] = ()
+    """What was taken, in order."""
 
 
 class RunReport(Frozen):
@@ -194,7 +207,7 @@ class RunReport(Frozen):
     updated_at: AwareDatetime
     report_path: str | None = None
     queue: QueueReport | None = None
-    """Only of a run that drained the queue."""
+    """Only of a run for several issues."""
 
     @property
     def code(self) -> int:

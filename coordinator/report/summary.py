@@ -34,6 +34,7 @@ def job_summary(report: CleanReport) -> str:
     sections = [
         f"## {headline(report)}",
         _facts(report),
+        _issues(report),
         gate_table(report) if len(report.attempts) > 1 else "",
         verdict_table(report.verdict) if report.verdict else "",
         _timeline(report),
@@ -43,7 +44,7 @@ def job_summary(report: CleanReport) -> str:
         _settings(report),
         agent_words(report),
     ]
-    return join_within(_CHARACTERS, sections, optional=(8, 4, 7, 9))
+    return join_within(_CHARACTERS, sections, optional=(9, 5, 8, 10))
 
 
 def facts(report: CleanReport) -> list[tuple[str, str]]:
@@ -99,11 +100,25 @@ def _queue(report: CleanReport) -> list[tuple[str, str]]:
         return []
     found = ", ".join(f"{number} {state}" for state, number in queue.states.items() if number)
     return [
-        ("queue", found or "empty"),
+        ("queue", found or "empty" if queue.states else ""),
         ("processed_count", str(queue.processed_count)),
         ("success_count", str(queue.success_count)),
         ("rejection_count", str(queue.rejection_count)),
     ]
+
+
+def _issues(report: CleanReport) -> str:
+    """Return what became of each issue that was taken out of several."""
+    rows = [
+        [
+            f"#{issue.number}",
+            issue.state,
+            inert_cell(issue.reason, 200),
+            link(f"#{issue.pull_request.number}", issue.pull_request.url) if issue.pull_request else "",
+        ]
+        for issue in (report.queue.issues if report.queue else ())
+    ]
+    return table(["issue", "what became of it", "why", "pull request"], rows) if rows else ""
 
 
 def _attempts(report: CleanReport) -> str:

@@ -64,6 +64,9 @@ def headline(report: CleanReport) -> str:
         return " · ".join(filter(None, [words, code((report.commit or "")[:7])]))
     if report.outcome is None:
         return _working(report)
+    if report.queue is not None and report.outcome in _OF_SEVERAL:
+        cost = dollars(report.cost_usd) if report.cost_usd else ""
+        return " · ".join(filter(None, [f"{_OF_SEVERAL[report.outcome]}{_why(report)}", cost]))
     return _HEADLINES[report.outcome](report)
 
 
@@ -119,6 +122,9 @@ def _where(report: CleanReport) -> str:
 def _why(report: CleanReport) -> str:
     return inert_line(report.reason.rstrip(". "), REASON_LIMIT) or "no reason was given"
 
+
+_OF_SEVERAL = {Outcome.COMPLETED: "✅ ", Outcome.REJECTED: "⚠️ Not done — "}
+"""How the heading of a run for several issues begins, where it differs: it has no verdict of its own."""
 
 _HEADLINES = {
     Outcome.COMPLETED: _completed,

@@ -138,15 +138,21 @@ class Remote:
     def push(self, source: Path, *, commit: str, ref: str, expected: str | None) -> None:
         """Set one ref to a commit if it is where we last saw it (`expected`; None: it does not exist).
 
-        A ref that has the commit already counts as set. Raises `BranchMoved` when somebody else was faster, and
-        `ValueError` for a ref that is none of ours.
+        A ref that has the commit already counts as set, also where the server refuses because of that: libcurl sends a
+        request again by itself when a connection that was used before ends without an answer (``Curl_retry_request`` in
+        lib/transfer.c). Raises `BranchMoved` when somebody else was faster, and `ValueError` for a ref that is none of
+        ours.
         """
         if ref != STATE_REF and not ref.startswith(PUSHED_BRANCHES):
             raise ValueError(f"{ref} is not below {PUSHED_BRANCHES}")
         options = ("--porcelain", "--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no")
         lease = f"--force-with-lease={ref}:{expected or ''}"
         target = (*self._other_end("receive-pack"), "--", self._url, f"{commit}:{ref}")
-        self._talk("push", *options, lease, *target, repository=source)
+        try:
+            self._talk("push", *options, lease, *target, repository=source)
+        except BranchMoved:
+            if self.refs(ref).commits.get(ref) != commit:
+                raise
 
     def checked_out_branches(self) -> frozenset[str]:
         """Return the full names of the branches that a checkout of the folder is on; none over HTTP."""

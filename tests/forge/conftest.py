@@ -1,19 +1,22 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 from tests.forge.labs import Lab, LocalLab, RealGitea, RestLab, standin_lab
 from tests.standins.forge_server import ForgeServer
+from tests.standins.forge_state import PAT_SCOPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 REAL_URL, REAL_TOKEN = "COORDINATOR_TEST_GITEA_URL", "COORDINATOR_TEST_GITEA_TOKEN"
-SERVERS = ["standin", "real"] if os.environ.get(REAL_URL) else ["standin"]
+STANDINS = ["standin", "standin-forgejo"]
+SERVERS = [*STANDINS, "real"] if os.environ.get(REAL_URL) else STANDINS
 """Without a real server `test_a_real_server_keeps_the_contract_too` alone is skipped, and says why."""
 
 
@@ -41,14 +44,34 @@ def standin(server: ForgeServer, tmp_path: Path) -> Iterator[RestLab]:
     lab.close()
 
 
+@contextmanager
+def _lab_on(
+    kind: str, request: pytest.FixtureRequest, folder: Path, *, organisation: bool = False
+) -> Iterator[RestLab]:
+    if kind == "real":
+        with closing(request.getfixturevalue("real_gitea").lab(folder, organisation=organisation)) as lab:
+            yield lab
+        return
+    flavour: Literal["gitea", "forgejo"] = "forgejo" if kind == "standin-forgejo" else "gitea"
+    scopes = PAT_SCOPES | {"write:organization"}
+    with (
+        ForgeServer(folder / "server", flavour=flavour, organisation=organisation, owner_scopes=scopes) as server,
+        closing(standin_lab(folder, server)) as lab,
+    ):
+        yield lab
+
+
 @pytest.fixture(params=SERVERS)
 def rest_lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RestLab]:
-    if request.param == "standin":
-        lab = standin_lab(tmp_path, request.getfixturevalue("server"))
-    else:
-        lab = request.getfixturevalue("real_gitea").lab(tmp_path)
-    yield lab
-    lab.close()
+    with _lab_on(request.param, request, tmp_path) as lab:
+        yield lab
+
+
+@pytest.fixture(params=SERVERS)
+def organisation_lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RestLab]:
+    """A repository that belongs to an organisation."""
+    with _lab_on(request.param, request, tmp_path, organisation=True) as lab:
+        yield lab
 
 
 @pytest.fixture(params=["local", *SERVERS])
@@ -57,9 +80,5 @@ def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lab]:
     if request.param == "local":
         yield LocalLab(tmp_path)
         return
-    if request.param == "standin":
-        made = standin_lab(tmp_path, request.getfixturevalue("server"))
-    else:
-        made = request.getfixturevalue("real_gitea").lab(tmp_path)
-    yield made
-    made.close()
+    with _lab_on(request.param, request, tmp_path) as made:
+        yield made

@@ -30,6 +30,18 @@ FILES = {"README.md": "# App\n", "docs/a b.md": "spaced\n", "src/app.py": "X = 1
 JSON_OBJECT = TypeAdapter(dict[str, object])
 
 
+WORKFLOW = """\
+on:
+  workflow_dispatch:
+    inputs:
+      issue: {type: string}
+      event: {type: string}
+jobs:
+  work: {runs-on: no-such-runner, steps: [{run: "true"}]}
+"""
+"""Waits for ever where it is started on a real server, until its repository is deleted."""
+
+
 class Lab(Protocol):
     """A repository with `FILES` on ``main`` and a forge in front of it."""
 
@@ -81,6 +93,7 @@ class RestLab:
     ) -> None:
         self._folder = folder
         self._sleep = sleep
+        self.owner_token = owner_token
         self.api_url = api_url
         self.full_name = full_name
         self.me, bot_token = bot
@@ -113,6 +126,20 @@ class RestLab:
     def add_issue(self, title: str, body: str) -> int:
         return _number(self.ask("POST", "/issues", {"title": title, "body": body}))
 
+    def switch(self, **settings: bool) -> None:
+        """Change settings of the repository as its owner."""
+        self.ask("PATCH", f"{self.api_url}/repos/{self.full_name}", {**settings})
+
+    def add_organisation_label(self, name: str) -> None:
+        """Add a label to the organisation that owns the repository, as its owner."""
+        owner = self.full_name.partition("/")[0]
+        reply = self.owner.post(f"{self.api_url}/orgs/{owner}/labels", json={"name": name, "color": "00ff00"})
+        assert reply.is_success, reply.text
+
+    def assign(self, number: int, *logins: str) -> None:
+        """Assign accounts as the owner does it, instead of those before."""
+        self.ask("PATCH", f"/issues/{number}", {"assignees": [*logins]})
+
     def push_branch(self, name: str, files: Mapping[str, str]) -> str:
         return _push_branch(self._folder / secrets.token_hex(4), self.forge.git_remote(), name, files)
 
@@ -134,11 +161,15 @@ class RealGitea:
         self._admin = httpx.Client(
             base_url=self.api_url, headers={"Authorization": f"token {token}"}, trust_env=False, timeout=60
         )
+        self._made: list[str] = []
+        """Paths of what has to be deleted again, in this order."""
 
     def close(self) -> None:
+        for path in self._made:
+            self._admin.delete(path).raise_for_status()
         self._admin.close()
 
-    def add_user(self, prefix: str) -> tuple[int, str, str]:
+    def add_user(self, prefix: str, *more_scopes: str) -> tuple[int, str, str]:
         """Add an account; return its id, login and token."""
         login, password = f"{prefix}{secrets.token_hex(4)}", secrets.token_hex(12)
         fields: dict[str, Json] = {
@@ -148,7 +179,8 @@ class RealGitea:
             "must_change_password": False,
         }
         made = JSON_OBJECT.validate_json(self._send("/admin/users", fields))
-        scopes: list[Json] = ["write:repository", "write:issue", "read:user"]
+        self._made.append(f"/admin/users/{login}?purge=true")
+        scopes: list[Json] = ["write:repository", "write:issue", "read:user", *more_scopes]
         reply = httpx.post(
             f"{self.api_url}/users/{login}/tokens",
             json={"name": "test", "scopes": scopes},
@@ -159,17 +191,26 @@ class RealGitea:
         made_token = JSON_OBJECT.validate_json(reply.content)
         return int(str(made["id"])), login, str(made_token["sha1"])
 
-    def lab(self, folder: Path) -> RestLab:
-        _, owner, owner_token = self.add_user("owner")
+    def lab(self, folder: Path, *, organisation: bool = False) -> RestLab:
+        _, person, owner_token = self.add_user("owner", "write:organization")
         _, bot, bot_token = self.add_user("bot")
-        self._send(f"/admin/users/{owner}/repos", {"name": "app"})
-        lab = RestLab(
-            folder, self.api_url, f"{owner}/app", owner_token=owner_token, bot=(bot, bot_token), sleep=time.sleep
-        )
+        name = f"{self._add_organisation(person) if organisation else person}/app"
+        if not organisation:
+            self._send(f"/admin/users/{person}/repos", {"name": "app"})
+        lab = RestLab(folder, self.api_url, name, owner_token=owner_token, bot=(bot, bot_token), sleep=time.sleep)
         lab.ask("PUT", f"/collaborators/{bot}", {"permission": "write"})
         lab.ask("POST", "/labels", {"name": "agent", "color": "#00ff00"})
         _push_start(folder, lab.forge.git_remote())
+        _wait_for_first_push(lab)
         return lab
+
+    def _add_organisation(self, owner: str) -> str:
+        """Add an organisation with a repository, and return its name."""
+        name = f"org{secrets.token_hex(4)}"
+        self._send(f"/admin/users/{owner}/orgs", {"username": name})
+        self._made[:0] = [f"/repos/{name}/app", f"/orgs/{name}"]
+        self._send(f"/orgs/{name}/repos", {"name": "app"})
+        return name
 
     def _send(self, path: str, fields: Mapping[str, Json]) -> bytes:
         reply = self._admin.post(path, json=fields)
@@ -205,6 +246,14 @@ def git_with(remote: GitRemote, folder: Path, *arguments: str) -> str:
 def _push_start(folder: Path, remote: GitRemote) -> None:
     start = make_repository(folder / "start", FILES)
     git_with(remote, start, "push", "--quiet", remote.url, "HEAD:refs/heads/main")
+
+
+def _wait_for_first_push(lab: RestLab) -> None:
+    """Wait until the server knows that the repository is no longer empty: until then its branches are status 500."""
+    end = time.monotonic() + 10
+    while lab.owner.get(f"{lab.api_url}/repos/{lab.full_name}/branches/main").is_error:
+        assert time.monotonic() < end, "the first push was never taken in"
+        time.sleep(0.05)
 
 
 def _push_branch(folder: Path, remote: GitRemote, name: str, files: Mapping[str, str]) -> str:

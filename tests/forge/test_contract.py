@@ -8,7 +8,7 @@ import pytest
 
 from coordinator.errors import Misconfigured
 from coordinator.forge.models import Account, Change, CommitStatus, Permission, StatusState
-from coordinator.forge.protocol import Missing
+from coordinator.forge.protocol import DispatchUnavailable, Missing
 from tests.forge.labs import account, git_with
 
 if TYPE_CHECKING:
@@ -30,6 +30,65 @@ def test_knows_itself_and_its_repository(lab: Lab) -> None:
     assert repository.full_name.endswith("/app")
     assert repository.html_url.startswith(("http://", "https://", "file:///"))
     assert forge.repository() == repository
+
+
+def test_the_server_says_what_it_is(lab: Lab) -> None:
+    server = lab.forge.server()
+    assert server.product in {"local", "gitea", "forgejo", "github"}
+    assert lab.forge.server() == server
+
+
+def test_what_is_missing_or_unsure_has_an_effect_that_is_said(lab: Lab) -> None:
+    facilities = lab.forge.facilities()
+    assert len({facility.name for facility in facilities}) == len(facilities)
+    assert all(facility.name for facility in facilities)
+    assert all(facility.effect for facility in facilities if not facility.available)
+
+
+def test_secrets_have_names_only(lab: Lab) -> None:
+    names = lab.forge.secret_names()
+    assert names is None or all(isinstance(name, str) for name in names)
+
+
+def test_a_branch_has_a_commit_and_what_is_none_has_not(lab: Lab) -> None:
+    commit = lab.push_branch(HEAD, {"new.txt": "new\n"})
+    assert lab.forge.branch_commit(HEAD) == commit
+    assert lab.forge.branch_commit("main") not in {commit, None}
+    for name in ("nope", f"{HEAD}~1", commit, "--all", "HEAD", f"refs/heads/{HEAD}"):
+        assert lab.forge.branch_commit(name) is None, name
+
+
+def test_a_label_is_put_on_and_taken_off_and_the_others_stay(lab: Lab) -> None:
+    number = lab.add_issue("Labelled", "x")
+    for name in ("queued", "in progress", "queued"):
+        lab.forge.add_label(number, name)
+    assert sorted(lab.forge.issue(number).labels) == ["in progress", "queued"]
+    lab.forge.remove_label(number, "queued")
+    lab.forge.remove_label(number, "queued")
+    lab.forge.remove_label(number, "never there")
+    assert lab.forge.issue(number).labels == ("in progress",)
+
+
+def test_issues_are_found_by_their_label_in_the_order_of_their_numbers(lab: Lab) -> None:
+    numbers = [lab.add_issue(f"Issue {index}", "x") for index in range(3)]
+    for number in (numbers[2], numbers[0]):
+        lab.forge.add_label(number, "mine")
+    found = lab.forge.find_issues(assignee="nobody-of-that-name", label="mine")
+    of_these = [issue for issue in found if "mine" in issue.labels]
+    assert [issue.number for issue in of_these] == [numbers[0], numbers[2]]
+    assert of_these[0] == lab.forge.issue(numbers[0])
+    assert [issue.number for issue in found] == sorted(issue.number for issue in found)
+
+
+def test_a_workflow_that_is_not_there_cannot_be_started(lab: Lab) -> None:
+    with pytest.raises(DispatchUnavailable, match=r"nope\.yml") as caught:
+        lab.forge.dispatch("nope.yml", ref="main", inputs={"issue": "1"})
+    assert caught.value.mend
+
+
+def test_a_run_that_nobody_cancelled_is_not_cancelled(lab: Lab) -> None:
+    assert not lab.forge.run_is_cancelled(run_id=None, run_number=None)
+    assert not lab.forge.run_is_cancelled(run_id=41, run_number=7)
 
 
 def test_git_clones_and_pushes_with_the_remote(lab: Lab, tmp_path: Path) -> None:
@@ -78,6 +137,12 @@ def test_a_missing_issue_is_missing_in_every_method(lab: Lab, number: int) -> No
         lab.forge.create_comment(number, "text")
     with pytest.raises(Missing, match=str(number)):
         lab.forge.update_pull_request(number, title="t", body="b", draft=False)
+    with pytest.raises(Missing, match=str(number)):
+        lab.forge.pull_request(number)
+    with pytest.raises(Missing, match=str(number)):
+        lab.forge.add_label(number, "queued")
+    with pytest.raises(Missing, match=str(number)):
+        lab.forge.remove_label(number, "queued")
 
 
 def test_comments_are_added_in_order_and_changed_in_place(lab: Lab) -> None:
@@ -113,6 +178,7 @@ def test_a_pull_request_is_opened_found_and_updated(lab: Lab) -> None:
     assert (opened.head, opened.base, opened.head_commit, opened.merged) == (HEAD, "main", commit, False)
     assert opened.url
     assert lab.forge.find_pull_request(head=HEAD, base="main") == opened
+    assert lab.forge.pull_request(opened.number) == opened
     assert lab.forge.find_pull_request(head="main", base=HEAD) is None
     changed = lab.forge.update_pull_request(opened.number, title="Added", body="", draft=False)
     assert (changed.number, changed.title, changed.body, changed.draft) == (opened.number, "Added", "", False)

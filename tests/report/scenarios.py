@@ -17,9 +17,11 @@ from coordinator.report.models import (
     Changes,
     Outcome,
     PullRequestReport,
+    QueueReport,
     RunReport,
     Step,
     StepState,
+    TakenIssue,
     TimelineEntry,
 )
 from coordinator.report.pull_request import pull_request_body, pull_request_title
@@ -305,6 +307,33 @@ CHECKS: dict[str, RunReport] = {
 """Of pull requests that were judged."""
 
 
+QUEUE = RunReport(
+    job_url="https://forge.example/acme/app/actions/runs/1191",
+    outcome=Outcome.REJECTED,
+    reason="Queue: #61 accepted, #58 rejected (found: 2 ready, 1 waiting)",
+    exit_code=int(ExitCode.NOT_ACCEPTED),
+    cost_usd=1.31,
+    queue=QueueReport(
+        processed_count=2,
+        success_count=1,
+        rejection_count=1,
+        states={"ready": 2, "waiting": 1, "blocked": 0, "working": 0, "answered": 0},
+        issues=(
+            TakenIssue(
+                number=61,
+                state="accepted",
+                reason="The quality gates accepted the work",
+                pull_request=PullRequestReport(number=70, url="https://forge.example/acme/app/pulls/70", draft=False),
+            ),
+            TakenIssue(number=58, state="rejected", reason="The budget | of $5 is spent; [see](http://x)"),
+        ),
+    ),
+    started_at=START,
+    updated_at=START + timedelta(seconds=700),
+)
+"""Of a run that has worked through the queue itself."""
+
+
 def clean(report: RunReport) -> CleanReport:
     return clean_report(report, REDACT)
 
@@ -312,6 +341,7 @@ def clean(report: RunReport) -> CleanReport:
 def golden_texts() -> dict[str, str]:
     """File name to what it should hold."""
     texts = {f"comment-{name}.md": comment_body(clean(report)) for name, report in {**REPORTS, **CHECKS}.items()}
+    texts["summary-queue.md"] = job_summary(clean(QUEUE))
     texts["summary-check-rejected.md"] = job_summary(clean(CHECKS["check-rejected"]))
     for name in ("completed", "rejected", "failed"):
         report = clean(REPORTS[name])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 
 import pytest
 
-from coordinator.report.console import Console, LogSyntax, harmless
+from coordinator.report.console import Console, LogSyntax, harmless, harmless_anywhere, harmless_json
 from coordinator.report.redaction import Redactor
 from tests.support import FORGE_CANARY
 
@@ -50,6 +51,20 @@ def split(text: str) -> list[str]:
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_foreign_text_is_no_command(attack: str, syntax: LogSyntax) -> None:
     assert not any(obeys(line, syntax) for line in split(harmless(attack, syntax)))
+
+
+@pytest.mark.parametrize("syntax", [LogSyntax.GITEA, LogSyntax.GITHUB])
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_text_for_an_unknown_reader_is_no_command_for_any(attack: str, syntax: LogSyntax) -> None:
+    assert not any(obeys(line, syntax) for line in split(harmless_anywhere(attack)))
+
+
+@pytest.mark.parametrize("syntax", [LogSyntax.GITEA, LogSyntax.GITHUB])
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_document_is_no_command_and_loses_nothing(attack: str, syntax: LogSyntax) -> None:
+    text = harmless_json({attack: [attack, "a::b"]}, indent=2)
+    assert not any(obeys(line, syntax) for line in text.split("\n"))
+    assert json.loads(text) == {attack: [attack, "a::b"]}
 
 
 @pytest.mark.parametrize("syntax", [LogSyntax.GITEA, LogSyntax.GITHUB])

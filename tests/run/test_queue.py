@@ -5,58 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from pydantic import BaseModel, TypeAdapter
 
-from coordinator.demo.model_script import Computed, is_agent_call
-from coordinator.demo.model_server import ModelServer
-from tests.run.support import BODY, Job, bash, submit
+from tests.run.queueing import BLOCKED_BY_1, WORKFLOW, ask_for, close, dispatched, willing_model
+from tests.run.support import BODY, Job
 from tests.standins.forge_server import JOB_TOKEN
-from tests.support import API_CANARY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from coordinator.demo.model_prompt import Json
-    from coordinator.demo.model_script import Reply
-    from tests.standins.forge_state import User
-
-
-class Dispatch(BaseModel):
-    """One start of the workflow, as the stand-in keeps it."""
-
-    inputs: dict[str, str]
-
-
-DISPATCH = TypeAdapter(Dispatch)
-WORKFLOW = {".gitea/workflows/coordinator.yml": "on: workflow_dispatch\n"}
-BLOCKED_BY_1 = f"{BODY}\n## Blocked by\n\n- #1\n"
-
-
-def work_on_anything(body: Json) -> Reply:
-    """Do each issue's work in one command, whatever number of conversations there are."""
-    worked = any(message["role"] == "assistant" for message in body["messages"])
-    return submit() if worked else bash("printf 'TWO = 2\\n' >> tool.py")
-
-
-def willing_model() -> ModelServer:
-    return ModelServer([Computed(work_on_anything, when=is_agent_call, repeat=True)], key=API_CANARY)
-
-
-def ask_for(job: Job, *numbers: int, by: User | None = None) -> None:
-    """Assign issues without an event that anybody would see."""
-    for number in numbers:
-        job.forge.state.set_assignees(job.forge.state.issues[number], [job.forge.bot], by or job.maintainer)
-
-
-def close(job: Job, number: int = 1, *, by: User | None = None) -> None:
-    """Close an issue, and write the event."""
-    job.forge.state.issues[number].state = "closed"
-    job.issue_event("issues.closed.json", sender=by or job.maintainer, issue=number)
-
-
-def dispatched(job: Job) -> list[str]:
-    """The issues for which a run was started, in order."""
-    return [str(DISPATCH.validate_python(one).inputs["issue"]) for one in job.forge.state.dispatched]
 
 
 @pytest.fixture
@@ -147,6 +102,9 @@ def test_a_queue_is_drained_in_order_and_never_further_than_is_wanted(queue: Job
         "success_count": 2,
         "rejection_count": 0,
         "states": {"ready": 3, "waiting": 1, "blocked": 0, "working": 0, "answered": 0},
+        "issues": [
+            {"number": number, "state": "dispatched", "reason": "", "pull_request": None} for number in (urgent, 1)
+        ],
     }
     assert "processed_count" in queue.summary
     assert "in progress" in queue.forge.state.labels.values()

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from urllib.parse import parse_qs, unquote
 
 from tests.standins.forge_state import JOB_USER_ID, IssueState, Json, Pull, State, User
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+T = TypeVar("T")
 
 MAX_LIMIT = 50
 DEFAULT_LIMIT = 30
@@ -91,10 +93,15 @@ class Ask:
             raise Stop(error(422, f"[]: json: cannot unmarshal into Go struct field {key}"))
         return value
 
-    def paged(self, items: list[Json], *, total: bool = True) -> Answer:
+    def page_of(self, items: Sequence[T]) -> Sequence[T]:
+        """Return the items of the page that is asked for."""
         limit = min(int(self.query.get("limit", DEFAULT_LIMIT)), MAX_LIMIT)
         start = (max(int(self.query.get("page", 1)), 1) - 1) * limit
-        return Answer(200, items[start : start + limit], (("X-Total-Count", str(len(items))),) if total else ())
+        return items[start : start + limit]
+
+    def paged(self, items: Sequence[T], show: Callable[[T], Json]) -> Answer:
+        """Answer with that page, and say how many there are."""
+        return Answer(200, [show(item) for item in self.page_of(items)], (("X-Total-Count", str(len(items))),))
 
 
 class Stop(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+_NO_REF = re.compile(r"[~^:?*\[\\\s]|\.\.|@\{")
 _GIT = shutil.which("git") or "git"
 
 
@@ -34,7 +36,9 @@ class BareRepository:
             self._git("init", "--quiet", "--bare", "--template=", "--initial-branch=main")
 
     def commit(self, ref: str) -> str:
-        """Return the id of a commit, empty when there is none."""
+        """Return the id of a commit, empty when there is none. A full name of a ref is one, and no expression."""
+        if ref.startswith("refs/") and _NO_REF.search(ref):
+            return ""
         done = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
         return done.stdout.decode().strip() if done.returncode == 0 else ""
 
@@ -42,6 +46,10 @@ class BareRepository:
         """Return a file at a commit."""
         done = self._run("cat-file", "blob", f"{commit}:{path}")
         return done.stdout if done.returncode == 0 else None
+
+    def has_folder(self, commit: str, path: str) -> bool:
+        """Whether there is a folder at a commit."""
+        return self._run("cat-file", "-t", f"{commit}:{path}").stdout == b"tree\n"
 
     def update_ref(self, ref: str, commit: str) -> None:
         self._git("update-ref", ref, commit)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import struct
 from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,6 +26,10 @@ class Request:
     """With the query."""
     headers: Mapping[str, str]
     body: bytes
+
+
+class Reset(Exception):
+    """The connection is to be reset, as by a server that dies."""
 
 
 class LoopbackServer(ThreadingHTTPServer):
@@ -60,7 +66,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         headers = {key.lower(): value for key, value in self.headers.items()}
-        served = self.server.answer(Request(self.command, self.path, headers, self._read_body(headers)))
+        try:
+            served = self.server.answer(Request(self.command, self.path, headers, self._read_body(headers)))
+        except Reset:
+            # Without lingering, closing sends RST; a shutdown before it, as the base class does one, would send FIN.
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            os.close(self.connection.detach())
+            served = None
         if served is None:
             self.close_connection = True
             return

@@ -1,33 +1,31 @@
-"""The routes of issues, comments, labels and dependencies, as measured on a Gitea 1.26 server."""
+"""The routes of issues, comments and dependencies, as measured on a Gitea 1.26 server."""
 
 from __future__ import annotations
 
-from tests.standins.forge_api import DEFAULT_LIMIT, MAX_LIMIT, Answer, Ask, Routes, error, not_found, person
+from tests.standins.forge_api import DEFAULT_LIMIT, MAX_LIMIT, Answer, Ask, Routes, Stop, error, not_found, person
 from tests.standins.forge_state import IssueState, Json, stamp
 
 ROUTES = Routes()
 
 
-@ROUTES("GET", "R/labels", "issue")
-def _labels(ask: Ask) -> Answer:
-    return ask.paged([ask.state.label_json(label) for label in ask.state.labels])
-
-
-@ROUTES("POST", "R/labels", "issue")
-def _create_label(ask: Ask) -> Answer:
-    ask.must_write()
-    ask.required("color")
-    label = len(ask.state.labels) + 1
-    ask.state.labels[label] = ask.required("name")
-    return Answer(201, ask.state.label_json(label))
-
-
 @ROUTES("GET", "R/issues", "issue")
 def _issues(ask: Ask) -> Answer:
-    kind, wanted = ask.query.get("type"), ask.query.get("state", "open")
-    issues = [one for one in ask.state.issues.values() if wanted in {one.state, "all"}]
-    shown = [one for one in issues if kind is None or (one.pull is None) == (kind == "issues")]
-    return ask.paged([ask.state.issue_json(issue) for issue in reversed(shown)])
+    """The filter by label knows the repository's own, passes over unknown names, and wants all of one name."""
+    state, kind, wanted = ask.state, ask.query.get("type"), ask.query.get("state", "open")
+    names, assignee = ask.query.get("labels", "").split(","), ask.query.get("assigned_by", "")
+    labels = {label for label, name in state.labels.items() if name in names}
+    user = person(state, assignee)
+    if assignee and user is None:
+        return not_found("not found")
+    shown = [
+        one
+        for one in reversed(state.issues.values())
+        if wanted in {one.state, "all"}
+        and (kind is None or (one.pull is None) == (kind == "issues"))
+        and labels <= set(one.labels)
+        and (user is None or user in one.assignees)
+    ]
+    return ask.paged(shown, state.issue_json)
 
 
 @ROUTES("POST", "R/issues", "issue")
@@ -59,6 +57,8 @@ def _change_issue(ask: Ask) -> Answer:
     state, issue = ask.state, ask.issue
     if issue.author != ask.doer:
         ask.must_write()
+    if ask.text("state") not in {"", "open", "closed"}:
+        return error(412, f"unknown state: {ask.text('state')}")
     if ask.text("state") == "closed" and any(state.issues[number].state == "open" for number in issue.blocked_by):
         return error(412, "cannot close this issue or pull request because it still has open dependencies")
     issue.title = ask.text("title") or issue.title
@@ -71,42 +71,6 @@ def _change_issue(ask: Ask) -> Answer:
         state.set_assignees(issue, [user for user in users if user], ask.doer)
     issue.updated_at = stamp()
     return Answer(201, state.issue_json(issue))
-
-
-@ROUTES("GET", "R/issues/{number}/labels", "issue")
-def _labels_of_issue(ask: Ask) -> Answer:
-    return Answer(200, [ask.state.label_json(label) for label in ask.issue.labels])
-
-
-@ROUTES("DELETE", "R/issues/{number}/labels/{label}", "issue")
-def _remove_label(ask: Ask) -> Answer:
-    ask.must_write("write permission is required")
-    label = int(ask.groups["label"])
-    if label not in ask.state.labels:
-        return error(422, f"label does not exist [label_id: {label}]")
-    ask.state.set_labels(ask.issue, [one for one in ask.issue.labels if one != label], ask.doer)
-    return Answer(204)
-
-
-@ROUTES("POST", "R/issues/{number}/labels", "issue")
-def _add_labels(ask: Ask) -> Answer:
-    return _change_labels(ask, keep=True)
-
-
-@ROUTES("PUT", "R/issues/{number}/labels", "issue")
-def _replace_labels(ask: Ask) -> Answer:
-    return _change_labels(ask, keep=False)
-
-
-def _change_labels(ask: Ask, *, keep: bool) -> Answer:
-    ask.must_write("write permission is required")
-    issue, named = ask.issue, ask.items("labels")
-    if len({type(label) for label in named}) > 1:
-        return error(400, "labels should be an array of strings or integers")
-    before = issue.labels if keep else []
-    known = [label for label, name in ask.state.labels.items() if label in named or name in named]
-    ask.state.set_labels(issue, [*before, *(label for label in known if label not in before)], ask.doer)
-    return Answer(200, [ask.state.label_json(label) for label in issue.labels])
 
 
 @ROUTES("GET", "R/issues/{number}/timeline", "issue")
@@ -149,7 +113,8 @@ def _dependencies(ask: Ask) -> Answer:
     issue = ask.issue
     if not ask.state.dependencies_enabled:
         return not_found()
-    return ask.paged([ask.state.issue_json(ask.state.issues[number]) for number in issue.blocked_by], total=False)
+    blockers = [ask.state.issues[number] for number in issue.blocked_by]
+    return Answer(200, [ask.state.issue_json(blocker) for blocker in ask.page_of(blockers)])
 
 
 @ROUTES("GET", "R/issues/{number}/blocks", "issue")
@@ -158,17 +123,32 @@ def _blocks(ask: Ask) -> Answer:
     if not ask.state.dependencies_enabled:
         return not_found()
     blocked = [issue for issue in ask.state.issues.values() if number in issue.blocked_by]
-    return ask.paged([ask.state.issue_json(issue) for issue in blocked], total=False)
+    return Answer(200, [ask.state.issue_json(issue) for issue in ask.page_of(blocked)])
 
 
 @ROUTES("POST", "R/issues/{number}/dependencies", "issue")
 def _add_dependency(ask: Ask) -> Answer:
     ask.must_write()
-    issue, other = ask.issue, ask.fields.get("index")
-    blocker = ask.state.issues.get(other) if isinstance(other, int) else None
-    if f"{ask.text('owner')}/{ask.text('repo')}" != ask.state.full_name or blocker is None:
-        return not_found()
+    issue, blocker = ask.issue, _other_issue(ask)
     if blocker.number in issue.blocked_by or issue.number in blocker.blocked_by:
         return error(500, "")
     issue.blocked_by.append(blocker.number)
     return Answer(201, ask.state.issue_json(issue))
+
+
+@ROUTES("DELETE", "R/issues/{number}/dependencies", "issue")
+def _remove_dependency(ask: Ask) -> Answer:
+    ask.must_write()
+    issue, blocker = ask.issue, _other_issue(ask)
+    if blocker.number not in issue.blocked_by:
+        return error(500, "")
+    issue.blocked_by.remove(blocker.number)
+    return Answer(201, ask.state.issue_json(issue))
+
+
+def _other_issue(ask: Ask) -> IssueState:
+    other = ask.fields.get("index")
+    found = ask.state.issues.get(other) if isinstance(other, int) else None
+    if f"{ask.text('owner')}/{ask.text('repo')}" != ask.state.full_name or found is None:
+        raise Stop(not_found())
+    return found

@@ -12,8 +12,15 @@ ROUTES = Routes()
 
 
 @ROUTES("GET", "/version", "")
-def _version(_: Ask) -> Answer:
-    return Answer(200, {"version": "1.26.0"})
+def _version(ask: Ask) -> Answer:
+    return Answer(200, {"version": ask.state.version})
+
+
+@ROUTES("GET", "/admin/users", "admin")
+def _users(ask: Ask) -> Answer:
+    if not ask.doer.site_admin:
+        return error(403, "user should be the site admin")
+    return ask.paged([user for user in ask.state.users.values() if user.id > 0], ask.state.user_json)
 
 
 @ROUTES("GET", "/user", "user")
@@ -29,7 +36,18 @@ def _user_by_name(ask: Ask) -> Answer:
 
 @ROUTES("GET", "R", "repository")
 def _repository(ask: Ask) -> Answer:
-    return Answer(200, ask.state.repository_json())
+    return Answer(200, ask.state.repository_json(ask.user))
+
+
+@ROUTES("PATCH", "R", "repository")
+def _change_repository(ask: Ask) -> Answer:
+    state, fields = ask.state, ask.fields
+    if not state.may(ask.doer, "admin"):
+        return error(403, "user should be an owner or a collaborator with admin write of a repository")
+    state.actions_enabled = bool(fields.get("has_actions", state.actions_enabled))
+    state.private = bool(fields.get("private", state.private))
+    state.archived = bool(fields.get("archived", state.archived))
+    return Answer(200, state.repository_json(ask.user))
 
 
 @ROUTES("GET", "R/assignees", "repository")
@@ -47,8 +65,10 @@ def _teams(ask: Ask) -> Answer:
 
 @ROUTES("GET", "R/collaborators/{login}/permission", "repository")
 def _permission(ask: Ask) -> Answer:
+    """On Forgejo an account may not even ask about itself: compared is the login name, empty for a local account."""
     login = ask.groups["login"]
-    if not ask.state.may(ask.doer, "admin") and ask.doer.login.casefold() != login.casefold():
+    about_itself = not ask.state.is_forgejo and ask.doer.login.casefold() == login.casefold()
+    if not (ask.doer.site_admin or ask.state.may(ask.doer, "admin") or about_itself):
         return error(403, "Only admins can query all permissions, repo admins can query all repo permissions")
     user = person(ask.state, login)
     if user is None:
@@ -61,7 +81,8 @@ def _permission(ask: Ask) -> Answer:
 def _pulls(ask: Ask) -> Answer:
     wanted, base = ask.query.get("state", "open"), ask.query.get("base_branch", "")
     pulls = [(one, one.pull) for one in ask.state.issues.values() if one.pull and wanted in {one.state, "all"}]
-    return ask.paged([ask.state.pull_json(one, pull) for one, pull in pulls if base in {"", pull.base}])
+    shown = [(one, pull) for one, pull in pulls if base in {"", pull.base}]
+    return ask.paged(shown, lambda pair: ask.state.pull_json(*pair))
 
 
 @ROUTES("GET", "R/pulls/{number}", "repository")
@@ -73,8 +94,10 @@ def _pull(ask: Ask) -> Answer:
 def _create_pull(ask: Ask) -> Answer:
     state, head, base = ask.state, ask.required("head"), ask.required("base")
     title = ask.required("title")
-    if ask.doer.id == JOB_USER_ID:
-        return not_found() if state.private else error(403, "user should have a permission to create pull requests")
+    if ask.doer.id == JOB_USER_ID and state.private:
+        return not_found()
+    if ask.doer.id == JOB_USER_ID and not state.is_forgejo:
+        return error(403, "user should have a permission to create pull requests")
     if head == base:
         return error(422, "Invalid PullRequest: There are no changes between the head and the base")
     if not all(state.repository.commit(f"refs/heads/{branch}") for branch in (head, base)):
@@ -122,7 +145,8 @@ def _create_status(ask: Ask) -> Answer:
 @ROUTES("GET", "R/commits/{commit}/statuses", "repository")
 def _statuses(ask: Ask) -> Answer:
     commit = ask.state.repository.commit(ask.groups["commit"])
-    return ask.paged([status for status in reversed(ask.state.statuses) if status["commit"] == commit])
+    found = [status for status in reversed(ask.state.statuses) if status["commit"] == commit]
+    return ask.paged(found, dict)
 
 
 @ROUTES("GET", "R/branches/{branch*}", "repository")
@@ -160,22 +184,6 @@ def _contents(ask: Ask) -> Answer:
     blob, path = _blob(ask), ask.groups["path"]
     content = base64.b64encode(blob).decode()
     return Answer(200, {"path": path, "type": "file", "size": len(blob), "encoding": "base64", "content": content})
-
-
-@ROUTES("POST", "R/actions/workflows/{workflow}/dispatches", "repository")
-def _dispatch(ask: Ask) -> Answer:
-    ask.must_write("user should have a permission to write to a repo")
-    state, ref, workflow = ask.state, ask.required("ref"), ask.groups["workflow"]
-    commit = state.repository.commit(f"refs/heads/{ref.removeprefix('refs/heads/')}")
-    if not commit:
-        return not_found(f"ref {ref} doesn't exist")
-    if state.repository.blob(commit, f".gitea/workflows/{workflow}") is None:
-        return error(404, f'workflow "{workflow}" doesn\'t exist')
-    inputs = ask.fields.get("inputs") or {}
-    if not isinstance(inputs, dict) or not all(isinstance(value, str) for value in inputs.values()):
-        return error(422, "[]: json: cannot unmarshal into Go struct field Inputs of type string")
-    state.dispatched.append({"workflow": workflow, "ref": ref, "inputs": inputs, "sender": ask.doer.login})
-    return Answer(204)
 
 
 def refresh_pull_refs(state: State) -> None:

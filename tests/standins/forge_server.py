@@ -15,56 +15,56 @@ import re
 import signal
 import sys
 import threading
-import time
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
+from tests.standins.forge_actions import ROUTES as ACTIONS_ROUTES
 from tests.standins.forge_api import Answer, Incoming, answer, error
+from tests.standins.forge_controls import Controls
 from tests.standins.forge_git import BareRepository
 from tests.standins.forge_http import LoopbackServer, Request
 from tests.standins.forge_issues import ROUTES as ISSUE_ROUTES
+from tests.standins.forge_labels import ROUTES as LABEL_ROUTES
 from tests.standins.forge_routes import ROUTES as OTHER_ROUTES
 from tests.standins.forge_routes import refresh_pull_refs
-from tests.standins.forge_state import JOB_USER_ID, PAT_SCOPES, IssueState, Json, Pull, State, Team, User
+from tests.standins.forge_state import (
+    JOB_LOGINS,
+    JOB_USER_ID,
+    PAT_SCOPES,
+    VERSIONS,
+    Json,
+    State,
+    User,
+)
 from tests.support import FORGE_CANARY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
+ROUTES = (*ISSUE_ROUTES, *LABEL_ROUTES, *ACTIONS_ROUTES, *OTHER_ROUTES)
 JOB_TOKEN = "job-token-5d1f0c7a9e34"
 
 
-@dataclass
-class Fault:
-    """What goes wrong with the next requests whose ``METHOD path`` matches."""
+class ForgeServer(Controls):
+    """The server with one repository; a context manager. `token` belongs to `bot`, who may write.
 
-    route: re.Pattern[str]
-    times: int
-    status: int = 0
-    """Answered instead of the real thing."""
-    body: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    delay: float = 0.0
-    """Seconds before anything else."""
-    drop: str = ""
-    """``before``: the connection is closed and nothing was done; ``after``: it was done, and then closed."""
-    meanwhile: Callable[[], object] | None = None
-    """Done by somebody else before the request is looked at."""
-
-
-class ForgeServer:
-    """The server with one repository; a context manager. `token` belongs to `bot`, who may write."""
+    `flavour` and `version` choose what it is: a Gitea of 1.22 to 1.27, or a Forgejo. What a test can do to it beside
+    sending requests is in `Controls`. `requests` are all that came; with `log`, they are written into that file too.
+    """
 
     def __init__(
         self,
         root: Path,
         *,
         full_name: str = "acme/app",
+        flavour: Literal["gitea", "forgejo"] = "gitea",
+        version: str = "",
         organisation: bool = False,
         private: bool = False,
         token: str = FORGE_CANARY,
+        owner_scopes: frozenset[str] = PAT_SCOPES,
         port: int = 0,
         log: Path | None = None,
     ) -> None:
@@ -73,17 +73,23 @@ class ForgeServer:
         self.api_url = f"{self.url}/api/v1"
         self.repository = full_name
         self.requests: list[Request] = []
-        self._faults: list[Fault] = []
         self._log = log
-        self._lock = threading.RLock()
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        self.state = State(self.url, full_name, BareRepository(root, full_name), organisation, private)
+        state = State(
+            self.url,
+            full_name,
+            BareRepository(root, full_name),
+            organisation,
+            private,
+            flavour=flavour,
+            version=version or VERSIONS[flavour],
+        )
+        super().__init__(state, owner_scopes)
         self.bare_repository = self.state.repository.path
-        self.owner = self.add_user(full_name.partition("/")[0], "owner")
         self.token = token
         self.bot = self.add_user("coordinator", "write", token=token)
         self.job_token = JOB_TOKEN
-        self.state.users["gitea-actions"] = User(JOB_USER_ID, "gitea-actions", JOB_TOKEN, frozenset())
+        self.state.users[JOB_LOGINS[flavour]] = User(JOB_USER_ID, JOB_LOGINS[flavour], JOB_TOKEN, frozenset())
         self.add_label("agent")
 
     def __enter__(self) -> Self:
@@ -91,75 +97,11 @@ class ForgeServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._faults.release()
         self._server.shutdown()
         self._server.hang_up()
         self._thread.join()
         self._server.server_close()
-
-    def add_user(
-        self, login: str, level: str = "none", *, token: str = "", scopes: frozenset[str] = PAT_SCOPES
-    ) -> User:
-        """Add an account with a token of its own and a direct right: none, read, write, admin or owner."""
-        number = max((user.id for user in self.state.users.values()), default=0) + 1
-        user = User(number, login, token or f"{login}-token-0a1b2c3d4e5f", scopes)
-        self.state.users[login] = user
-        self.state.levels[number] = level
-        return user
-
-    def add_team(self, name: str, members: tuple[User, ...], units: Mapping[str, str]) -> None:
-        """Add a team of the organisation that has the repository."""
-        self.state.teams.append(Team(name, tuple(user.id for user in members), units))
-
-    def add_label(self, name: str) -> int:
-        """Add a label and return its id."""
-        label = len(self.state.labels) + 1
-        self.state.labels[label] = name
-        return label
-
-    def add_issue(
-        self,
-        title: str,
-        body: str = "",
-        *,
-        author: User | None = None,
-        assignees: tuple[User, ...] = (),
-        labels: tuple[str, ...] = (),
-    ) -> int:
-        """Add an issue as the web form does it, which lets any author set assignees and labels; return its number."""
-        with self._lock:
-            by = author or self.owner
-            issue = IssueState(self.state.next_number(), title, body, by)
-            self.state.issues[issue.number] = issue
-            self.state.set_labels(issue, [key for key, name in self.state.labels.items() if name in labels], by)
-            self.state.set_assignees(issue, list(assignees), by)
-            return issue.number
-
-    def add_fork_pull(self, head: str, base: str = "main") -> int:
-        """Add a pull request from a fork whose branch has this name; return its number."""
-        with self._lock:
-            author = self.state.users.get("stranger") or self.add_user("stranger")
-            pull = Pull(head, base, head_repository=2)
-            issue = IssueState(self.state.next_number(), "From a fork", "", author, pull=pull)
-            self.state.issues[issue.number] = issue
-            return issue.number
-
-    def fail(
-        self,
-        route: str,
-        *,
-        times: int = 1,
-        status: int = 0,
-        body: bytes = b"",
-        headers: Mapping[str, str] | None = None,
-        delay: float = 0.0,
-        drop: str = "",
-    ) -> None:
-        """Let the next `times` requests whose ``METHOD path`` contains the pattern `route` go wrong (see `Fault`)."""
-        self._faults.append(Fault(re.compile(route), times, status, body, headers or {}, delay, drop))
-
-    def before(self, route: str, meanwhile: Callable[[], object], *, after: int = 0) -> None:
-        """Let somebody else do something just before one request that matches is looked at, `after` so many others."""
-        self._faults += [Fault(re.compile(route), after), Fault(re.compile(route), 1, meanwhile=meanwhile)]
 
     def describe(self) -> dict[str, Json]:
         """Return what a test in another process needs to know."""
@@ -182,25 +124,10 @@ class ForgeServer:
         with self._lock:
             self.requests.append(request)
             self._write_log(request)
-            fault = self._fault(request)
+            fault = self._faults.next(request)
         if fault is None:
             return self._serve(request)
-        time.sleep(fault.delay)
-        if fault.meanwhile is not None:
-            fault.meanwhile()
-        if fault.status:
-            return Answer(fault.status, fault.body, tuple(fault.headers.items()))
-        if fault.drop == "before":
-            return None
-        served = self._serve(request)
-        return None if fault.drop else served
-
-    def _fault(self, request: Request) -> Fault | None:
-        for fault in self._faults:
-            if fault.times > 0 and fault.route.search(f"{request.method} {request.path}"):
-                fault.times -= 1
-                return fault
-        return None
+        return self._faults.suffer(fault, lambda: self._serve(request))
 
     def _serve(self, request: Request) -> Answer:
         user, known = self._who(request)
@@ -209,14 +136,21 @@ class ForgeServer:
             return self._serve_git(request, user)
         if short := re.match(r"(/[^/]+/[^/]+)(/(info/refs|git-upload-pack|git-receive-pack)\b.*)", path):
             return self._serve_git(replace(request, path=f"{short[1]}.git{short[2]}"), user)
+        if path == "/api/forgejo/v1/version" and self.state.is_forgejo:
+            return Answer(200, {"version": self.state.version})
         if not path.startswith("/api/v1/"):
             return Answer(404, b"Not found\n")
         if not known:
             return error(401, "user does not exist [uid: 0, name: ]")
-        fields = _fields(request)
+        incoming = Incoming(request.method, path.removeprefix("/api/v1"), user, _fields(request))
         with self._lock:
-            routes = (*ISSUE_ROUTES, *OTHER_ROUTES)
-            return answer(routes, self.state, Incoming(request.method, path.removeprefix("/api/v1"), user, fields))
+            before = len(self.state.dispatched)
+            answered = answer(ROUTES, self.state, incoming)
+            dispatched = self.state.dispatched[before:]
+        for record in dispatched:
+            if start := self._starts.get(str(record["workflow"])):
+                start(record)
+        return answered
 
     def _serve_git(self, request: Request, user: User | None) -> Answer:
         name = request.path[1:].partition(".git/")[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 Json: TypeAlias = "Mapping[str, Json] | list[Json] | tuple[Json, ...] | str | int | bool | None"
 
 JOB_USER_ID = -2
+RIGHTS = {"admin": "admin", "push": "write", "pull": "read"}
 LEVELS = ("none", "read", "write", "admin", "owner")
+JOB_LOGINS = {"gitea": "gitea-actions", "forgejo": "forgejo-actions"}
+VERSIONS = {"gitea": "1.26.0", "forgejo": "16.0.0+gitea-1.22.0"}
 PAT_SCOPES = frozenset({"write:repository", "write:issue", "read:user"})
 
 
@@ -30,6 +33,7 @@ class User:
     token: str
     scopes: frozenset[str] = PAT_SCOPES
     """Of the token; empty for a job's token, which is not looked at by scope."""
+    site_admin: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,11 @@ class State:
     organisation: bool = False
     private: bool = False
     archived: bool = False
+    flavour: Literal["gitea", "forgejo"] = "gitea"
+    version: str = ""
     dependencies_enabled: bool = True
+    actions_enabled: bool = True
+    disabled_workflows: set[str] = field(default_factory=set)
     default_branch: str = "main"
     old_names: set[str] = field(default_factory=set)
     """Names that redirect to `full_name`."""
@@ -94,10 +102,26 @@ class State:
     """Direct rights by user id."""
     teams: list[Team] = field(default_factory=list)
     labels: dict[int, str] = field(default_factory=dict)
+    """Names of the repository's labels by id."""
+    organisation_labels: dict[int, str] = field(default_factory=dict)
+    secrets: list[str] = field(default_factory=list)
+    organisation_secrets: list[str] = field(default_factory=list)
+    tasks: list[dict[str, Json]] = field(default_factory=list)
+    """Jobs of runs, newest first."""
     issues: dict[int, IssueState] = field(default_factory=dict)
     statuses: list[dict[str, Json]] = field(default_factory=list)
     dispatched: list[dict[str, Json]] = field(default_factory=list)
+    """Started workflows: file, branch, inputs that arrive, login of the sender, and the `event` that the run gets."""
     comment_count: int = 0
+
+    @property
+    def is_forgejo(self) -> bool:
+        return self.flavour == "forgejo"
+
+    def since(self, *version: int) -> bool:
+        """Whether this is a Gitea of that version or newer."""
+        own = tuple(int(part) for part in self.version.split(".")[:2])
+        return not self.is_forgejo and own >= version
 
     def by_id(self, user_id: int) -> User | None:
         return next((user for user in self.users.values() if user.id == user_id), None)
@@ -126,6 +150,9 @@ class State:
 
     def next_number(self) -> int:
         return max(self.issues, default=0) + 1
+
+    def new_label(self) -> int:
+        return max((*self.labels, *self.organisation_labels, 0)) + 1
 
     def add_entry(self, issue: IssueState, user: User, kind: str, **fields: Json) -> dict[str, Json]:
         """Add to an issue's timeline."""
@@ -179,9 +206,10 @@ class State:
 
     def label_json(self, label: int) -> dict[str, Json]:
         url = f"{self.url}/api/v1/repos/{self.full_name}/labels/{label}"
-        return {"id": label, "name": self.labels[label], "color": "ededed", "description": "", "url": url}
+        name = self.labels.get(label) or self.organisation_labels[label]
+        return {"id": label, "name": name, "color": "ededed", "description": "", "url": url}
 
-    def repository_json(self) -> dict[str, Json]:
+    def repository_json(self, user: User | None = None) -> dict[str, Json]:
         owner, name = self.full_name.split("/")
         return {
             "id": 1,
@@ -194,6 +222,7 @@ class State:
             "default_branch": self.default_branch,
             "html_url": f"{self.url}/{self.full_name}",
             "clone_url": f"{self.url}/{self.full_name}.git",
+            "permissions": {right: self.may(user, level) for right, level in RIGHTS.items()},
         }
 
     def issue_json(self, issue: IssueState) -> dict[str, Json]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from coordinator.webhook.delivery import Delivery
 
-FILES = {".gitea/workflows/coordinator.yml": "on: workflow_dispatch\n"}
+FILES = {".gitea/workflows/coordinator.yml": "on: {workflow_dispatch: {inputs: {event: {}, signature: {}}}}\n"}
 
 
 def delivery(number: int = 1, **changes: JsonValue) -> Delivery:
