@@ -61,7 +61,9 @@ class Forge:
     repository: str
     issues: list[str]
     people: list[str]
-    """As JSON, by number; of the people the last three may start runs."""
+    """As JSON; of the people the last three may start runs."""
+    pull_request: int
+    """Its number."""
     counts: Counter[str] = field(default_factory=Counter)
 
     def adopt(self, name: str, document: dict[str, Value], number: Callable[[int], int]) -> None:
@@ -82,7 +84,7 @@ class Forge:
             branch: dict[str, Value] = {"ref": "feature", "sha": self.head, "repo_id": 1, "repo": {"id": 1}}
             moment = "2026-01-01T00:00:00Z" if number(40) else now
             pull |= {
-                "number": len(self.issues),
+                "number": self.pull_request,
                 "updated_at": moment,
                 "head": branch,
                 "base": {**branch, "ref": "main"},
@@ -162,7 +164,7 @@ def make_forge(job: Job) -> Forge:
     """Fill the forge of a job: nothing on it can be started, so that no run lasts long."""
     forge, state = job.forge, job.forge.state
     people = [forge.add_user(name) for name in ("stranger", "maintainer[bot]", "ma\u0131ntainer", "gitea-actions")]
-    people = [*people, forge.add_user("reader", "read")] * 2
+    people = [*people, forge.add_user("reader", "read")]
     people += [forge.bot, state.users["gitea-actions"], job.maintainer]
     forge.add_issue("Of a stranger", "do it", author=people[0], assignees=(forge.bot,), labels=("agent",))
     for title in ("Plain", "Closed"):
@@ -173,10 +175,9 @@ def make_forge(job: Job) -> Forge:
     ask_for(job, 1, 5)
     close(job, 4)
     head = PullRequests(job).open({"tool.py": "ONE = 1\nTWO = 2\n"})
-    issues = [json.dumps(state.issue_json(issue)) for issue in state.issues.values()]
-    return Forge(
-        job, head, json.dumps(state.repository_json()), issues, [json.dumps(state.user_json(one)) for one in people]
-    )
+    issues = [json.dumps(state.issue_json(state.issues[number])) for number in (5, *state.issues, 5)]
+    everybody = [json.dumps(state.user_json(one)) for one in people]
+    return Forge(job, head, json.dumps(state.repository_json()), issues, everybody, max(state.issues))
 
 
 def test_ten_thousand_payloads(job: Job, model: ModelServer) -> None:
