@@ -54,7 +54,7 @@ def check_unattended(issue: Issue, request: HistoryEntry, permissions: Permissio
     `seen` is the digest of the text when a person last started a run for it, empty where that never was. An issue waits
     for days for what blocks it, and whoever wrote it may edit it all the while.
     """
-    if digest(issue) == seen or permissions.of(issue.author).allowed:
+    if _is_trusted(issue, permissions, seen):
         return
     if issue.updated_at is not None and issue.updated_at - request.at <= SAME_MOMENT:
         return
@@ -62,6 +62,20 @@ def check_unattended(issue: Issue, request: HistoryEntry, permissions: Permissio
         f"Event refused: issue #{issue.number} may have been edited since it was {done(request)}, and its author may "
         "not start runs",
         mend="Read it again, take the assignment or label away and put it back",
+    )
+
+
+def check_dispatched_again(issue: Issue, permissions: Permissions, *, seen: str) -> None:
+    """See on a re-run of a person's dispatch, whose event has neither text nor time, that the text is still the same.
+
+    `seen` is as for `check_unattended`: the run of the first attempt has kept it, if it got that far.
+    """
+    if _is_trusted(issue, permissions, seen):
+        return
+    raise TextChanged(
+        f"Event refused: issue #{issue.number} may have been edited since it was dispatched, and its author may not "
+        "start runs",
+        mend="Read it again, and dispatch it again",
     )
 
 
@@ -74,3 +88,8 @@ def request_to_start(
     request, why = newest_allowed(issue, standing, permissions, **names)
     check_unattended(issue, request, permissions, seen=seen)
     return request, why
+
+
+def _is_trusted(issue: Issue, permissions: Permissions, seen: str) -> bool:
+    """Whether somebody allowed has seen this very text, or has written it."""
+    return digest(issue) == seen or permissions.of(issue.author).allowed

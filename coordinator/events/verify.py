@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from coordinator.events.freshness import check_age, check_comment, check_text, precedes, refused
 from coordinator.events.models import Event, EventKind, EventPullRequest, Skipped
 from coordinator.events.permission import Permissions, Right
-from coordinator.events.requests import check_unattended, done, newest_allowed
+from coordinator.events.requests import check_dispatched_again, check_unattended, done, newest_allowed
 from coordinator.events.standing import asked_by_event, concerning, standing_requests
 from coordinator.events.text import fold, one_line
 from coordinator.events.trigger import Command, Decision, Flow
@@ -152,7 +152,10 @@ class _Verification:
     def dispatched(self, sender: Account) -> Verified:
         """Start what a person asked for by number: such an issue need be neither assigned nor labelled."""
         right = self.allowed(sender)
-        return self.granted(f"dispatched by {_login(sender)} ({right.reason})", self.open_issue())
+        issue = self.open_issue()
+        if self.run_attempt > 1:
+            check_dispatched_again(issue, self.permissions, seen=self.seen_text(issue.number))
+        return self.granted(f"dispatched by {_login(sender)} ({right.reason})", issue)
 
     def asked_by_state(self, sender: Account) -> Verified | Skipped:
         """Start what this event made ours.
