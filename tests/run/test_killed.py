@@ -120,9 +120,13 @@ def test_a_rerun_finishes_what_was_killed_within_a_gate(job: Job) -> None:
     processes: list[RunProcess] = []
     orphans: dict[int, str] = {}
 
-    def kill_within_ruff() -> None:
-        wait_until("ruff runs", lambda: any("ruff" in line for line in descendants(processes[0].pid).values()))
+    def ruff_runs() -> bool:
+        orphans.clear()
         orphans.update(descendants(processes[0].pid))
+        return any("ruff" in line for line in orphans.values())
+
+    def kill_within_ruff() -> None:
+        wait_until("ruff runs", ruff_runs)
         processes[0].kill()
 
     watch = threading.Thread(target=kill_within_ruff)
