@@ -74,10 +74,8 @@ def test_installs_what_the_lock_names_and_finds_it_again(project: Path, tmp_path
     python = first.stdout.splitlines()[-1]
     assert imports_tiny(python)
     assert Path(python).parents[2] == tmp_path / "root" / "coordinator"
-    start = time.monotonic()
     second = run_installer(project, tmp_path / "root", env=env)
-    assert time.monotonic() - start < 2  # a process start; an installation takes longer
-    assert (second.returncode, second.stdout, second.stderr) == (0, first.stdout, "")
+    assert (second.returncode, second.stdout, second.stderr) == (0, first.stdout, ""), "nothing was installed"
 
 
 def key_of(lock: str, python: str) -> str:
@@ -298,7 +296,11 @@ def test_the_development_environment_has_the_project_and_its_command(project: Pa
     command = [str(project / ".venv" / "bin" / "coordinator"), "run", "a b"]
     ran = subprocess.run(command, cwd="/", env={"PATH": "/usr/bin:/bin"}, check=True, capture_output=True, text=True)
     assert ran.stdout.startswith("tiny ['run', 'a b']")
-    (project / "requirements.lock").write_text((project / "requirements.lock").read_text("utf-8") + "# new\n", "utf-8")
+    (project / "requirements.lock").write_text("what the action installs\n", "utf-8")
+    same = run_installer(project, "--dev", project / ".venv", env=env, python=str(python))
+    assert (same.returncode, same.stderr) == (0, ""), "the lock of the action is another"
+    with (project / "requirements-dev.lock").open("a", encoding="utf-8") as lock:
+        lock.write("# new\n")
     again = run_installer(project, "--dev", project / ".venv", env=env, python=str(python))
     assert again.returncode == 0, again.stderr
     assert "installed in" in again.stderr

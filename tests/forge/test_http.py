@@ -153,14 +153,14 @@ def test_a_retry_after_that_means_nothing_is_none(
 
 
 def test_a_silent_server_is_given_up_at_the_deadline(server: ForgeServer) -> None:
-    server.fail("/version", delay=1.5, times=9)
+    server.fail("/version", delay=4, times=9)
     begun = time.monotonic()
     with (
         RestClient(server.api_url, SecretStr(FORGE_CANARY), deadline_seconds=0.4) as client,
         pytest.raises(Unreachable, match="ReadTimeout"),
     ):
         client.send(VERSION)
-    assert time.monotonic() - begun < 1.4
+    assert time.monotonic() - begun < 3.5
 
 
 def test_a_server_that_drips_is_given_up_at_the_deadline() -> None:

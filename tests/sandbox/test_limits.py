@@ -99,9 +99,7 @@ def test_no_daemon_outlives_the_time_limit(sandbox: Sandbox) -> None:
 
 def test_something_that_forks_and_exits_in_a_circle_is_caught(sandbox: ConfinedSandbox) -> None:
     circle = "import os\nif os.fork() == 0:\n    os.setsid()\n    while True:\n        if os.fork(): os._exit(0)\n"
-    started = time.monotonic()
-    assert python(sandbox, circle).ok
-    assert time.monotonic() - started < 9
+    assert python(sandbox, circle).ok, "a command that leaves something behind is an error"
     if IS_ROOT:
         assert sandbox.means.uid is not None
         assert processes_of(sandbox.means.uid) == []

@@ -175,7 +175,7 @@ def test_a_hanging_forge_holds_up_no_answer(forge: ForgeServer, tmp_path: Path) 
             started = time.monotonic()
             answer = served.post(event(forge, "gitea/issues.assigned", issue, forge.owner.login))
             assert (answer.status_code, answer.json()["status"]) == (200, "queued")
-            assert time.monotonic() - started < 1
+            assert time.monotonic() - started < 2.5
         started = time.monotonic()
         assert served.health().status_code == 200
         assert time.monotonic() - started < 5
