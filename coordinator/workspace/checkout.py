@@ -7,6 +7,7 @@ not matter: it is made once, before the agent starts, and never read again.
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 from coordinator.workspace.commit import COORDINATOR
@@ -23,10 +24,13 @@ _PLAIN_ATTRIBUTES = "* -text !eol !filter !ident !working-tree-encoding\n"
 """Overrides the project's own ``.gitattributes`` (gitattributes(5)): files are compared by their bytes."""
 
 
-def make_checkout(repository: TrustedRepository, commit: str, sandbox: Sandbox) -> tuple[Path, frozenset[str]]:
+def make_checkout(
+    repository: TrustedRepository, commit: str, sandbox: Sandbox, *, work: str | None = None
+) -> tuple[Path, frozenset[str]]:
     """Create the folder in which the agent works, and hand it over.
 
-    Returns the folder and the paths of the commit that could not be written (`export`).
+    `work` is a tree of files that take the place of the commit's, as changes that nobody has committed yet. Returns the
+    folder and the paths that could not be written (`export`).
     """
     folder = sandbox.make_folder("checkout-")
     absent = export(repository, commit, folder)
@@ -40,5 +44,18 @@ def make_checkout(repository: TrustedRepository, commit: str, sandbox: Sandbox) 
     (git_dir / "info" / "attributes").write_text(_PLAIN_ATTRIBUTES)
     git.run("add", "--all", "--force", call=call)
     git.run("commit", "--quiet", "--no-verify", "--allow-empty", "--message=Start of the work", call=call)
+    if work is not None:
+        absent |= _replace_files(repository, work, folder)
     sandbox.give(folder)
     return folder, absent
+
+
+def _replace_files(repository: TrustedRepository, work: str, folder: Path) -> frozenset[str]:
+    """Write the files of a tree in place of those that are there."""
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and not path.is_symlink():
+            if path.name != ".git":
+                shutil.rmtree(path)
+        else:
+            path.unlink()
+    return export(repository, work, folder)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from coordinator.errors import Misconfigured
 from coordinator.workspace.git import Git, GitCall, GitFailed
 from coordinator.workspace.objects import TrustedRepository
-from coordinator.workspace.remote import PUSHED_BRANCHES, Remote, RemoteRefs
+from coordinator.workspace.remote import PUSHED_BRANCHES, RUN_REFS, Remote, RemoteRefs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +35,13 @@ class Start:
     commit: str
     """What the checkout is filled from."""
     merge_base: str
+    run_commit: str | None = None
+    """Where the ref stands on the remote that an earlier run has left for the next one (`run_ref`); not fetched yet."""
+
+
+def run_ref(issue: int) -> str:
+    """Return the name of the ref that holds what a run on an issue needs to go on."""
+    return f"{RUN_REFS}issue-{issue}"
 
 
 def work_branch(issue: int) -> str:
@@ -53,21 +60,21 @@ def clone(remote: Remote, git: Git, git_dir: Path, *, issue: int, base_branch: s
     if base == branch:
         raise _checked_out(remote, branch)
     names = {BASE: f"refs/heads/{base}", WORK: f"refs/heads/{branch}"}
-    refs = remote.refs(*names.values())
+    refs = remote.refs(*names.values(), run_ref(issue))
     if names[BASE] not in refs.commits:
         raise no_branch(remote, base)
     if names[WORK] in remote.checked_out_branches():
         raise _checked_out(remote, branch)
     wanted = {name: target for target, name in names.items() if name in refs.commits}
     repository = fetch_into(remote, git, git_dir, wanted, refs)
-    base_commit = repository.resolve(BASE)
+    base_commit, run_commit = repository.resolve(BASE), refs.commits.get(run_ref(issue))
     if names[WORK] not in refs.commits:
-        return Start(repository, branch, base, base_commit, None, base_commit, base_commit)
+        return Start(repository, branch, base, base_commit, None, base_commit, base_commit, run_commit)
     work_commit = repository.resolve(WORK)
     merge_base = _continues(repository, remote, base_commit, work_commit, issue)
     if merge_base == work_commit:
-        return Start(repository, branch, base, base_commit, work_commit, base_commit, base_commit)
-    return Start(repository, branch, base, base_commit, work_commit, work_commit, merge_base)
+        return Start(repository, branch, base, base_commit, work_commit, base_commit, base_commit, run_commit)
+    return Start(repository, branch, base, base_commit, work_commit, work_commit, merge_base, run_commit)
 
 
 def fetch_into(remote: Remote, git: Git, git_dir: Path, wanted: dict[str, str], refs: RemoteRefs) -> TrustedRepository:

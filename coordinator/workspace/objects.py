@@ -198,6 +198,16 @@ class TrustedRepository:
         text = patch[:limit].decode(errors="replace")
         return text if len(patch) <= limit else f"{text}\n[cut off after {limit} bytes]\n"
 
+    def stat(self, old: str, new: str, *, limit: int = 8_000) -> str:
+        """Return which files differ between two commits or trees and by how much, as ``git diff --stat`` shows it.
+
+        At most `limit` bytes, of a hundred files; which ones are new or gone comes last. Empty for no difference.
+        """
+        call = replace(self._call, output_bytes=limit)
+        options = ("--stat=120,90", "--stat-count=100", "--summary", "--no-renames")
+        shown = self.git.run("diff-tree", "-r", *options, old, new, call=call)
+        return shown.decode(errors="replace").rstrip()
+
     def _git(self, *arguments: str, accept: Sequence[int] = (0,)) -> bytes:
         return self.git.run(*arguments, call=replace(self._call, accept=accept))
 

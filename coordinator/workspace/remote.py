@@ -28,7 +28,8 @@ PUSHED_BRANCHES = "refs/heads/coordinator/"
 """All branches that are ever pushed lie below here."""
 
 STATE_REF = "refs/coordinator/state"
-"""The one other ref that is pushed. It is no branch: no clone fetches it, no workflow is started by it."""
+RUN_REFS = "refs/coordinator/runs/"
+"""The only other refs that are pushed. They are no branches: no clone fetches them, no workflow is started by them."""
 
 _HARMLESS_FLAWS = (
     "badDate",
@@ -47,7 +48,10 @@ _HARMLESS_FLAWS = (
 """Flaws of who and when that old tools left in many published histories (git-fsck(1), "FSCK MESSAGES"). All others, the
 hostile names above all, end the fetch."""
 
-_FETCH_CONFIG = tuple(f"fetch.fsck.{flaw}=ignore" for flaw in _HARMLESS_FLAWS)
+_CONFIG = (
+    *(f"fetch.fsck.{flaw}=ignore" for flaw in _HARMLESS_FLAWS),
+    "pack.useSparse=false",  # so that a tree that is known under another path is not sent again (git-pack-objects(1))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +147,18 @@ class Remote:
         lib/transfer.c). Raises `BranchMoved` when somebody else was faster, and `ValueError` for a ref that is none of
         ours.
         """
-        if ref != STATE_REF and not ref.startswith(PUSHED_BRANCHES):
+        self._set(source, commit, ref, expected)
+
+    def delete(self, source: Path, *, ref: str, expected: str) -> None:
+        """Take one ref away if it is where we last saw it. `source` is any repository of ours. Raises like `push`."""
+        self._set(source, None, ref, expected)
+
+    def _set(self, source: Path, commit: str | None, ref: str, expected: str | None) -> None:
+        if ref != STATE_REF and not ref.startswith((PUSHED_BRANCHES, RUN_REFS)):
             raise ValueError(f"{ref} is not below {PUSHED_BRANCHES}")
         options = ("--porcelain", "--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no")
         lease = f"--force-with-lease={ref}:{expected or ''}"
-        target = (*self._other_end("receive-pack"), "--", self._url, f"{commit}:{ref}")
+        target = (*self._other_end("receive-pack"), "--", self._url, f"{commit or ''}:{ref}")
         try:
             self._talk("push", *options, lease, *target, repository=source)
         except BranchMoved:
@@ -174,7 +185,7 @@ class Remote:
             seconds=self._limits.seconds,
             written_file_bytes=self._limits.bytes,
             protocol=self.protocol,
-            config=_FETCH_CONFIG,
+            config=_CONFIG,
             secret_config=[(f"http.{self._url}.extraHeader", f"Authorization: {self._header}")] if self._header else [],
         )
         for pause in self._limits.pauses:

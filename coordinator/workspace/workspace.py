@@ -5,13 +5,14 @@ Everything here is done by the trusted process in repositories of its own. From 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 from coordinator.workspace.candidate import Reader
 from coordinator.workspace.changes import DEFAULT_LIMITS as CHANGE_LIMITS
 from coordinator.workspace.changes import ChangeLimits
 from coordinator.workspace.checkout import make_checkout
+from coordinator.workspace.checkpoint import SAVE_LIMITS, About, Checkpoints
 from coordinator.workspace.clone import BASE, Start, clone
 from coordinator.workspace.commit import COORDINATOR, Identity, write_commit, write_tree
 from coordinator.workspace.failures import BranchMoved
@@ -21,9 +22,11 @@ from coordinator.workspace.paths import shown
 from coordinator.workspace.protocol import Candidate
 from coordinator.workspace.remote import DEFAULT_LIMITS as REMOTE_LIMITS
 from coordinator.workspace.remote import Remote, RemoteLimits
+from coordinator.workspace.restoring import Restored, restore
 from coordinator.workspace.untracked import IgnoreRules
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from coordinator.forge.models import GitRemote
@@ -47,10 +50,31 @@ class WorkspaceOptions:
 DEFAULT_OPTIONS = WorkspaceOptions()
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who saves a checkpoint, and in which conversation; see `coordinator.workspace.checkpoint.About`."""
+
+    run: str
+    saved_at: datetime
+    profile: str
+    binding: str
+    text: str
+
+
 class Workspace:
     """The clone and the checkout of one run on one issue."""
 
-    def __init__(self, remote: Remote, start: Start, reader: Reader, *, issue: int, options: WorkspaceOptions) -> None:
+    def __init__(
+        self,
+        remote: Remote,
+        start: Start,
+        reader: Reader,
+        *,
+        issue: int,
+        options: WorkspaceOptions,
+        checkpoints: Checkpoints,
+        restored: Restored,
+    ) -> None:
         self._remote = remote
         self._start = start
         self._reader = reader
@@ -60,6 +84,10 @@ class Workspace:
         self._pushed = start.work_commit
         self.repository: TrustedRepository = start.repository
         """Our clone: reads files, trees and differences of every commit that is named here."""
+        self.checkpoints = checkpoints
+        """What this run leaves for the next one."""
+        self.restored = restored
+        """What an earlier run has left for this one."""
 
     @classmethod
     def open(
@@ -80,11 +108,16 @@ class Workspace:
         `coordinator.errors.Unreachable` when the server cannot be reached after all tries.
         """
         where = Remote(remote, options.git, options.remote)
+        quick = Remote(remote, options.git, replace(options.remote, seconds=SAVE_LIMITS.seconds, pauses=()))
         start = clone(where, options.git, folder / "clone.git", issue=issue, base_branch=base_branch)
+        checkpoints = Checkpoints(
+            where, quick, start.repository, issue=issue, base_branch=start.base_branch, seen=start.run_commit
+        )
+        start, restored = restore(start, checkpoints)
         rules = IgnoreRules(start.repository, start.merge_base, folder / "ignore-rules")
-        checkout, absent = make_checkout(start.repository, start.commit, sandbox)
+        checkout, absent = make_checkout(start.repository, start.commit, sandbox, work=restored.work)
         reader = Reader(checkout, rules, absent, options.protected_paths, options.changes)
-        return cls(where, start, reader, issue=issue, options=options)
+        return cls(where, start, reader, issue=issue, options=options, checkpoints=checkpoints, restored=restored)
 
     @property
     def checkout(self) -> Path:
@@ -119,7 +152,7 @@ class Workspace:
     @property
     def resumed(self) -> bool:
         """Whether the work of an earlier run is being continued."""
-        return self._start.commit != self._start.base_commit
+        return self._start.commit != self._start.base_commit or self.restored.work is not None
 
     def candidate(self, summary: str) -> Candidate:
         """Build a commit from the bytes that are in the checkout now. All processes of the agent have to be gone.
@@ -160,6 +193,15 @@ class Workspace:
             expected=self._pushed,
         )
         self._pushed = self._tip = candidate.commit
+
+    def save(self, origin: Origin, transcript: bytes, candidate: Candidate, *, with_files: bool) -> None:
+        """Leave for the next run what it needs to go on. Raises like `Checkpoints.save`.
+
+        `candidate` is what is in the checkout now; `with_files` says whether it may be shown on the forge.
+        """
+        about = About(**asdict(origin), issue=self._issue, base=self.merge_base, branch=self._pushed)
+        work = candidate.tree if with_files else None
+        self.checkpoints.save(about, transcript, work=work, tip=self._tip)
 
     def base_now(self) -> str:
         """Fetch the base branch once more and return its tip, which may be newer than `base_commit`."""
