@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Final
 
 from coordinator.errors import BudgetExceeded
+from coordinator.state.held import Held, answered_by, held_by, name_of
+from coordinator.state.money import check_left, why_nothing_today
 from coordinator.state.process import process_is_gone, this_process
+from coordinator.state.purse import Purse
+from coordinator.state.records import Totals
 from coordinator.state.transitions import (
+    Ended,
     RunIdentity,
     claimed,
     finished,
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import date, datetime
 
+    from coordinator.state.money import SpendLimits
     from coordinator.state.protocol import StateStore
     from coordinator.state.records import ClaimRecord, IssueRecord, RunRecord, State
 
@@ -32,18 +37,6 @@ __all__ = ["LEASE_SECONDS", "Claims", "Held", "RunIdentity", "process_is_gone", 
 LEASE_SECONDS: Final = 600.0
 """Longer than clocks of runners differ and than a forge restarts; as long an issue of a killed run stays locked."""
 _WHY_CHARACTERS: Final = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """Why a run may not have an issue."""
-
-    reason: str
-    """One line for the log."""
-    url: str
-    """Page of the run that has it, or has done what was asked; empty where it has none."""
-    until: datetime | None
-    """When the claim runs out unless it is renewed; None where the request was answered already."""
 
 
 class Claims:
@@ -68,7 +61,13 @@ class Claims:
         self.lease_seconds = lease_seconds
 
     def take(
-        self, number: int, *, request: datetime | None, most_runs: int | None, text: str = ""
+        self,
+        number: int,
+        *,
+        request: datetime | None,
+        most_runs: int | None,
+        limits: SpendLimits | None = None,
+        text: str = "",
     ) -> ClaimRecord | Held:
         """Claim an issue, or say who has it or has answered the same request.
 
@@ -76,63 +75,89 @@ class Claims:
         case; a run that only found the issue waiting for others has not answered it. `text` is the digest of the issue
         as a person has just seen it, empty where none has. A dead run's claim is
         taken over, and what an earlier attempt of this run left behind. Raises `BudgetExceeded` for an issue that has
-        had `most_runs` runs.
+        had `most_runs` runs, or has nothing left of `limits`, and `DaySpent` where the day has nothing left.
         """
         answers: list[ClaimRecord | Held] = []
 
-        def edit(issue: IssueRecord) -> IssueRecord:
-            now = self._now()
+        def edit(state: State) -> State:
+            now, issue = self._now(), issue_of(state, number)
             if held := self._why_held(issue, request, now):
                 answers.append(held)
-                return issue
-            self._check_runs(issue, most_runs)
+                return state
             claim = new_claim(issue, self.identity, now=now, lease_seconds=self.lease_seconds, request=request)
             answers.append(claim)
-            return claimed(issue, claim, self.identity, text=text)
+            if issue.claim is not None and not self.identity.has(issue.claim):
+                state = without_claim(state, number, now)
+            _check_runs(issue_of(state, number), most_runs)
+            if limits is not None:
+                check_left(state, number, limits, now)
+            return with_issue(state, claimed(issue_of(state, number), claim, text=text), now)
 
-        self._change(number, "claimed", edit)
+        self._store.change(self._why(number, "claimed"), edit)
         return answers[-1]
+
+    def purse(self, number: int, *, limits: SpendLimits, slice_usd: float) -> Purse:
+        """Return what grants this run money for an issue that it has claimed."""
+        return Purse(self._store, self.identity, number, limits=limits, slice_usd=slice_usd, now=self._now)
+
+    def why_nothing_today(self, limits: SpendLimits) -> str:
+        """Say in one line why no run can be paid any more today; empty where one can."""
+        return why_nothing_today(self._store.read(), limits, self._now())
 
     def holds(self, number: int) -> bool:
         """Whether the claim on an issue is this run's."""
         claim = self.record(number).claim
         return claim is not None and self.identity.has(claim)
 
-    def renew(self, number: int) -> str:
-        """Give a sign of life; return why the run has to stop, in one line, and nothing while the claim stands.
+    def renew(self, number: int, *, spent_usd: float = 0.0) -> str:
+        """Give a sign of life, and say what the run has spent by now.
 
-        A claim that ran out is renewed all the same where nobody has taken it over. One that is told to stop is renewed
-        as well: bringing the work to safety takes time.
+        Returns why the run has to stop, in one line, and nothing while the claim stands. A claim that ran out is
+        renewed all the same where nobody has taken it over. One that is told to stop is renewed as well: bringing the
+        work to safety takes time.
         """
 
         def edit(issue: IssueRecord) -> IssueRecord:
             if issue.claim is None or not self.identity.has(issue.claim):
                 return issue
-            claim = issue.claim.model_copy(update={"renewed_at": self._now()})
+            update = {"renewed_at": self._now(), "spent_usd": max(spent_usd, issue.claim.spent_usd)}
+            claim = issue.claim.model_copy(update=update)
             return issue.model_copy(update={"claim": claim})
 
         claim = self._change(number, "claim renewed", edit).claim
         if claim is None:
             return f"The claim on issue #{number} was released"
-        return claim.stop if self.identity.has(claim) else f"Issue #{number} was taken over by {_name(claim)}"
+        return claim.stop if self.identity.has(claim) else f"Issue #{number} was taken over by {name_of(claim)}"
 
-    def finish(self, number: int, run: RunRecord | None, *, waiting: bool = False) -> None:
+    def finish(
+        self,
+        number: int,
+        run: RunRecord | None,
+        *,
+        waiting: bool = False,
+        not_before: datetime | None = None,
+        planning: Totals | None = None,
+    ) -> None:
         """Give our claim back, and remember the run and what it has cost.
 
-        `run` is None for one that found the issue held up and did not count; `waiting` says that whoever frees the
-        issue is to start it. A run whose claim was taken over meanwhile is remembered with its cost all the same.
+        `run` is None for one that found the issue held up and did not count; `planning` is what it spent all the same.
+        `waiting` says that whoever frees the issue is to start it, `not_before` that its request is answered by a run
+        that starts then. A run whose claim was taken over meanwhile is remembered with its cost all the same.
         """
         mine = {"run": self.identity.run, "run_attempt": self.identity.attempt}
         record = run and run.model_copy(update=mine)
+        ended = Ended(record, waiting, not_before, planning or Totals())
+        usage = record.usage if record else ended.planning.usage
 
         def edit(state: State) -> State:
             issue = issue_of(state, number)
-            after = finished(issue, self.identity, record, waiting=waiting)
+            after = finished(issue, self.identity, ended)
             if after is issue:
                 return state
-            now = self._now()
+            now, had, has = self._now(), issue.totals, after.totals
             changed = with_issue(state, after, now)
-            return with_cost(changed, record, now) if record else changed
+            cost_usd = has.cost_usd - had.cost_usd
+            return with_cost(changed, _day(now), runs=has.runs - had.runs, cost_usd=cost_usd, usage=usage)
 
         self._store.change(self._why(number, "given back"), edit)
 
@@ -140,17 +165,18 @@ class Claims:
         """Tell whoever works on an issue to stop, and return its claim; take away a dead run's."""
         reason = " ".join(why.split())[:_WHY_CHARACTERS]
 
-        def edit(issue: IssueRecord) -> IssueRecord:
-            if issue.claim is None or not self._is_alive(issue.claim, self._now()):
-                return without_claim(issue)
+        def edit(state: State) -> State:
+            now, issue = self._now(), issue_of(state, number)
+            if issue.claim is None or not self._is_alive(issue.claim, now):
+                return without_claim(state, number, now)
             claim = issue.claim.model_copy(update={"stop": issue.claim.stop or reason})
-            return issue.model_copy(update={"claim": claim})
+            return with_issue(state, issue.model_copy(update={"claim": claim}), now)
 
-        return self._change(number, "told to stop", edit).claim
+        return issue_of(self._store.change(self._why(number, "told to stop"), edit), number).claim
 
     def let_go(self, number: int) -> None:
         """Forget that an issue waits, and that a run was started for it. A claim stays."""
-        update = {"waiting": False, "dispatched_at": None, "dispatched_by": ""}
+        update = {"waiting": False, "not_before": None, "dispatched_at": None, "dispatched_by": ""}
         self._change(number, "let go", lambda issue: issue.model_copy(update=update))
 
     def reserve(self, number: int, *, seconds: float) -> bool:
@@ -195,6 +221,11 @@ class Claims:
         issues = self._store.read().issues
         return frozenset(number for number, issue in issues.items() if _is_reserved(issue, now, seconds))
 
+    def put_off(self, issue: IssueRecord) -> datetime | None:
+        """Return until when an issue is not to be started by itself, for want of money; None where it may be now."""
+        is_early = issue.not_before is not None and self._now() < issue.not_before
+        return issue.not_before if is_early else None
+
     def spent(self, day: date) -> float:
         """Return the dollars of all runs that ended on a day (UTC)."""
         record = self._store.read().days.get(day)
@@ -226,41 +257,25 @@ class Claims:
             if self.identity.has(claim):
                 return None
             if self._is_alive(claim, now) and not self.identity.succeeds(claim):
-                return _held_by(issue.number, claim)
+                return held_by(issue.number, claim)
         is_answered = request is not None and issue.answered is not None and issue.answered >= request
         if is_answered and not issue.waiting:
-            return _answered_by(issue)
+            return answered_by(issue)
         return None
 
-    def _check_runs(self, issue: IssueRecord, most_runs: int | None) -> None:
-        is_taken_over = issue.claim is not None and not self.identity.has(issue.claim)
-        had = issue.totals.runs + is_taken_over
-        if most_runs is not None and had >= most_runs:
-            raise BudgetExceeded(
-                f"Issue #{issue.number} has had {had} runs, and budget.issue.runs allows {most_runs}",
-                mend="Raise budget.issue.runs in .coordinator.yml, or open a new issue that says what is left to do",
-            )
+
+def _check_runs(issue: IssueRecord, most_runs: int | None) -> None:
+    had = issue.totals.runs
+    if most_runs is not None and had >= most_runs:
+        raise BudgetExceeded(
+            f"Issue #{issue.number} has had {had} runs, and budget.issue.runs allows {most_runs}",
+            mend="Raise budget.issue.runs in .coordinator.yml, or open a new issue that says what is left to do",
+        )
+
+
+def _day(now: datetime) -> date:
+    return now.astimezone(UTC).date()
 
 
 def _is_reserved(issue: IssueRecord, now: datetime, seconds: float) -> bool:
     return issue.dispatched_at is not None and now < issue.dispatched_at + timedelta(seconds=seconds)
-
-
-def _name(claim: ClaimRecord) -> str:
-    return f"run {claim.run}" + (f" ({claim.url})" if claim.url else "")
-
-
-def _held_by(number: int, claim: ClaimRecord) -> Held:
-    until = claim.expires_at
-    shown = until.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    reason = f"{_name(claim)} works on issue #{number}; its claim stands until {shown} unless it is renewed"
-    return Held(reason, claim.url, until)
-
-
-def _answered_by(issue: IssueRecord) -> Held:
-    where = f" ({issue.answered_url})" if issue.answered_url else ""
-    reason = (
-        f"run {issue.answered_by}{where} has answered this request for issue #{issue.number} already; to have it "
-        "worked on again, take the assignment or label away and put it back, or comment /coordinator retry"
-    )
-    return Held(reason, issue.answered_url, None)

@@ -25,12 +25,20 @@ class Heartbeat:
     """
 
     def __init__(
-        self, claims: Claims, number: int, *, seconds: float, clock: Callable[[], float] = time.monotonic
+        self,
+        claims: Claims,
+        number: int,
+        *,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        spent_usd: Callable[[], float] = lambda: 0.0,
     ) -> None:
+        """`spent_usd` says what the run has spent by now; it is asked in the thread of the heartbeat."""
         self._claims = claims
         self._number = number
         self._seconds = seconds
         self._clock = clock
+        self._spent_usd = spent_usd
         self._renewed = clock()
         self._stop = ""
         self._failure = ""
@@ -65,7 +73,7 @@ class Heartbeat:
     def _renew(self) -> None:
         began = self._clock()
         try:
-            reason = self._claims.renew(self._number)
+            reason = self._claims.renew(self._number, spent_usd=self._spent_usd())
         except CoordinatorError as error:
             self._failure = f": {error.what}"
         except Exception as error:  # a thread that dies of a bug must not look like a forge that answers

@@ -32,6 +32,15 @@ class ClaimRecord(Frozen):
     """When the assignment or label was made that this run answers; None for a run that a person asked for by name."""
     stop: str = ""
     """Why the run is to stop, in one line; empty while it is to go on."""
+    granted_usd: Dollars = 0.0
+    """What the run may have spent in all out of what issue and day have."""
+    spent_usd: Dollars = 0.0
+    """What it had spent when it was last heard of."""
+
+    @property
+    def held_usd(self) -> float:
+        """What counts as spent while the run works, and for good when it dies."""
+        return max(self.granted_usd, self.spent_usd)
 
     @property
     def expires_at(self) -> datetime:
@@ -50,13 +59,22 @@ class RunRecord(Frozen):
     run_attempt: int = Field(default=1, ge=1)
     """How often the run had been started by then."""
     agent: str = ""
+    """Name of the profile that worked last."""
+    planned_agent: str = ""
+    """Name of the profile that the plan chose."""
     started_at: AwareDatetime
     ended_at: AwareDatetime
     outcome: str
     """The word of the outcome; `LOST` for a run whose claim had to be taken over."""
+    ending: str = ""
+    """The word of `coordinator.agent.protocol.Ending`; empty for a run in which no agent came to an end."""
     attempts: int = 0
+    turns: int = 0
     usage: Usage = Usage()
     cost_usd: Dollars = 0.0
+    """Of a lost run, what it had been granted: it cannot have spent more."""
+    predicted_cost_usd: Dollars | None = None
+    """Cost that the plan expected."""
     predicted_tokens: int | None = None
     """Context that the plan expected."""
     peak_tokens: int | None = None
@@ -64,7 +82,7 @@ class RunRecord(Frozen):
 
 
 class Totals(Frozen):
-    """What is left of records that were folded."""
+    """What is left of records that were folded, and of planning that led to no run."""
 
     runs: int = 0
     cost_usd: Dollars = 0.0
@@ -119,7 +137,9 @@ class IssueRecord(Frozen):
     runs: tuple[RunRecord, ...] = ()
     """The newest ones, oldest first."""
     folded: Totals = Totals()
-    """Older runs."""
+    """Older runs, and what was spent on planning that led to none."""
+    not_before: AwareDatetime | None = None
+    """When what is asked for may be started again by itself: the money of the day was used up."""
     touched_at: AwareDatetime | None = None
     """When anything of this was last changed."""
 
@@ -130,7 +150,7 @@ class IssueRecord(Frozen):
 
 
 class DayRecord(Frozen):
-    """What the runs have cost that ended on one day (UTC)."""
+    """What the runs have cost that ended on one day (UTC). A lost one counts for the day of its last sign of life."""
 
     day: date
     runs: int = 0

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC
 from typing import TYPE_CHECKING
 
-from coordinator.state.records import LOST, ClaimRecord, DayRecord, IssueRecord, RunRecord
+from coordinator.state.records import LOST, ClaimRecord, DayRecord, IssueRecord, RunRecord, Totals
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
 
+    from coordinator.agent.protocol import Usage
     from coordinator.state.records import State
 
 
@@ -48,18 +50,17 @@ def with_issue(state: State, issue: IssueRecord, now: datetime) -> State:
     return state.model_copy(update={"issues": {**state.issues, issue.number: touched}})
 
 
-def with_cost(state: State, run: RunRecord, now: datetime) -> State:
-    """Add a run to its day."""
-    day = now.date()
+def with_cost(state: State, day: date, *, runs: int, cost_usd: float, usage: Usage) -> State:
+    """Add to a day (UTC). `cost_usd` is negative for a run that has cost less than was thought."""
     before = state.days.get(day) or DayRecord(day=day)
     after = before.model_copy(
         update={
-            "runs": before.runs + 1,
-            "cost_usd": before.cost_usd + run.cost_usd,
-            "usage": before.usage + run.usage,
+            "runs": before.runs + runs,
+            "cost_usd": max(before.cost_usd + cost_usd, 0.0),
+            "usage": before.usage + usage,
         }
     )
-    return state.model_copy(update={"days": {**state.days, day: after}})
+    return state if after == before else state.model_copy(update={"days": {**state.days, day: after}})
 
 
 def new_claim(
@@ -84,41 +85,64 @@ def new_claim(
     )
 
 
-def claimed(issue: IssueRecord, claim: ClaimRecord, identity: RunIdentity, *, text: str) -> IssueRecord:
-    """Give the issue to a run. Another one that had it is remembered as lost."""
-    is_mine = issue.claim is not None and identity.has(issue.claim)
-    update = {"claim": claim, "dispatched_at": None, "dispatched_by": "", "text": text or issue.text}
-    return (issue if is_mine else without_claim(issue)).model_copy(update=update)
+def claimed(issue: IssueRecord, claim: ClaimRecord, *, text: str) -> IssueRecord:
+    """Give the issue to a run."""
+    update = {"claim": claim, "dispatched_at": None, "dispatched_by": "", "not_before": None}
+    return issue.model_copy(update={**update, "text": text or issue.text})
 
 
-def without_claim(issue: IssueRecord) -> IssueRecord:
-    """Take a dead run's claim away, and remember the run."""
+def without_claim(state: State, number: int, now: datetime) -> State:
+    """Take a dead run's claim away, and remember the run with all that it may have spent."""
+    issue = issue_of(state, number)
     claim = issue.claim
     if claim is None:
-        return issue
+        return state
     lost = RunRecord(
         run=claim.run,
         run_attempt=claim.attempt,
         started_at=claim.taken_at,
         ended_at=claim.renewed_at,
         outcome=LOST,
+        cost_usd=claim.held_usd,
     )
-    return issue.model_copy(update={"claim": None, "runs": (*issue.runs, lost)})
+    changed = with_issue(state, issue.model_copy(update={"claim": None, "runs": (*issue.runs, lost)}), now)
+    day = claim.renewed_at.astimezone(UTC).date()
+    return with_cost(changed, day, runs=1, cost_usd=lost.cost_usd, usage=lost.usage)
 
 
-def finished(issue: IssueRecord, identity: RunIdentity, run: RunRecord | None, *, waiting: bool) -> IssueRecord:
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended, for the record of its issue."""
+
+    run: RunRecord | None
+    """None for a run that found the issue held up and did not count."""
+    waiting: bool = False
+    """Whether whoever frees the issue is to start it."""
+    not_before: datetime | None = None
+    """When what was asked for is to be started again by itself, and not before; None where it was answered."""
+    planning: Totals = field(default_factory=Totals)
+    """What a run has spent that did not count."""
+
+
+def finished(issue: IssueRecord, identity: RunIdentity, ended: Ended) -> IssueRecord:
     """Give the issue back and remember the run; the same object where that is done already.
 
     A run that was taken for lost and ends after all takes its own place among the runs.
     """
     claim = issue.claim
     if claim is None or not identity.has(claim):
-        return _returned(issue, identity, run)
-    update: dict[str, object] = {"claim": None, "waiting": waiting}
-    if claim.request and (issue.answered is None or claim.request >= issue.answered):
+        return _returned(issue, identity, ended.run)
+    update: dict[str, object] = {
+        "claim": None,
+        "waiting": ended.waiting,
+        "not_before": ended.not_before,
+        "folded": issue.folded + ended.planning,
+    }
+    is_newest = claim.request and (issue.answered is None or claim.request >= issue.answered)
+    if is_newest and ended.not_before is None:
         update |= {"answered": claim.request, "answered_by": claim.run, "answered_url": claim.url}
-    if run is not None:
-        update["runs"] = (*issue.runs, run)
+    if ended.run is not None:
+        update["runs"] = (*issue.runs, ended.run)
     return issue.model_copy(update=update)
 
 
