@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from contextlib import ExitStack, suppress
@@ -110,6 +111,16 @@ class Parts:
         yield from chain(machine_examinations(machine), confinement_examinations(confinement))
         yield from self._local() if self._is_local else self._remote()
         yield from agents_examinations(subject)
+        if self._arguments.models:
+            yield from self._models()
+
+    def _models(self) -> Iterator[Examination]:
+        from coordinator.doctor.endpoints import endpoint_examinations  # noqa: PLC0415  (the SDK of the models is slow)
+
+        log, silent = logging.getLogger("coordinator.agent"), logging.NullHandler()
+        log.addHandler(silent)  # what failed becomes a line of its own; without a handler it is on standard error too
+        self._stack.callback(log.removeHandler, silent)
+        yield from endpoint_examinations(self._subject)
 
     def _local(self) -> Iterator[Examination]:
         yield from local_examinations(self._subject)

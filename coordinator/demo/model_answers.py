@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from coordinator.demo.model_cards import model_cards
 from coordinator.demo.model_prompt import ApiError, Json, count_tokens, rendered, signature
 from coordinator.demo.model_rules import check_request
 from coordinator.demo.model_script import Broken, Computed, Failure, Reply
@@ -82,10 +83,21 @@ class ScriptedModel:
             step = self._next_step(body)
             return step if isinstance(step, Failure) else self._answer(body, step)
 
-    def _checked(self, headers: Mapping[str, str], raw: bytes) -> Json:
+    def look_up(self, headers: Mapping[str, str], path: str) -> Json | Failure:
+        """Return what a GET asks for: the models, or one of them."""
+        try:
+            self._check_key(headers)
+            return model_cards(path, self._models, vendor=self._vendor)
+        except ApiError as error:
+            return Failure(error.status, error.kind, error.message)
+
+    def _check_key(self, headers: Mapping[str, str]) -> None:
         given = {headers.get("x-api-key"), headers.get("authorization", "").removeprefix("Bearer ")}
         if self._key is not None and self._key not in given:
             raise ApiError("invalid x-api-key", status=401, kind="authentication_error")
+
+    def _checked(self, headers: Mapping[str, str], raw: bytes) -> Json:
+        self._check_key(headers)
         if not headers.get("anthropic-version"):
             raise ApiError("anthropic-version: header is required")
         try:
@@ -160,6 +172,8 @@ class ScriptedModel:
 
 def _shared_tokens(prompt: str, previous: str) -> int:
     """Return how much of a prompt is in the cache: what it has in common with the one before, from the start."""
-    pairs = zip(prompt, previous, strict=False)
-    length = next((index for index, (one, other) in enumerate(pairs) if one != other), min(len(prompt), len(previous)))
-    return count_tokens(prompt[:length])
+    low, high = 0, min(len(prompt), len(previous))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if prompt.startswith(previous[:middle]) else (low, middle - 1)
+    return count_tokens(prompt[:low])

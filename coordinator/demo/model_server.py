@@ -117,13 +117,19 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 30
     server: _Listener
 
+    def do_GET(self) -> None:
+        self._give(self.server.owner.model.look_up(self._names(), self.path.partition("?")[0]))
+
     def do_POST(self) -> None:
-        headers = {name.lower(): value for name, value in self.headers.items()}
+        headers = self._names()
         raw = self.rfile.read(int(headers.get("content-length", "0")))
         try:
             self._give(self._answer(headers, raw))
         except OSError:
             self.close_connection = True
+
+    def _names(self) -> dict[str, str]:
+        return {name.lower(): value for name, value in self.headers.items()}
 
     def _answer(self, headers: Mapping[str, str], raw: bytes) -> Json | Stream | Failure:
         if self.path.partition("?")[0] != "/v1/messages":

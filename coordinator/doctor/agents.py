@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 
 from coordinator.doctor.examining import Examination
 from coordinator.doctor.models import Finding, Group, bad, doubtful, good
-from coordinator.planning.endpoints import unavailable_agents
 from coordinator.planning.models import Capability
-from coordinator.planning.profiles import configured_profiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,21 +16,19 @@ if TYPE_CHECKING:
 
 
 def agents_examinations(subject: Subject) -> Iterator[Examination]:
-    """Give the one check of the models."""
+    """Give the one check of the models that calls none."""
     yield Examination(Group.MODELS, "agents", partial(agents_available, subject))
 
 
 def agents_available(subject: Subject) -> Iterator[Finding]:
     """See which profiles have an address and a key. No model is called, so a key may still be wrong."""
-    profiles = configured_profiles(subject.configuration.needed().agents)
-    enabled = {name: profile for name, profile in profiles.items() if profile.enabled}
-    reasons = unavailable_agents(enabled, subject.environment)
-    callable_ones = {name: profile for name, profile in enabled.items() if name not in reasons}
+    agents = subject.agents.find()
+    callable_ones = {name: profile for name, profile in agents.enabled.items() if name not in agents.reasons}
     for name, profile in callable_ones.items():
         levels = ", ".join(level.value for level in profile.capabilities)
         yield good(f"{profile.model} for {levels} issues", name=name)
-    if reasons:
-        left_out = "; ".join(f"{name} ({reason})" for name, reason in reasons.items())
+    if agents.reasons:
+        left_out = "; ".join(f"{name} ({reason})" for name, reason in agents.reasons.items())
         yield good(f"left out: {left_out}")
     if not callable_ones:
         mend = "Set ANTHROPIC_API_KEY, or the address of a model of your own (GLM_BASE_URL, MINIMAX_BASE_URL)"

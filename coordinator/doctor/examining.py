@@ -74,7 +74,7 @@ def examine(examinations: Iterable[Examination]) -> Iterator[Check]:
     an error that names its place, not its text, which may hold anything.
     """
     for examination in examinations:
-        for finding in _findings(examination):
+        for finding in findings_of(examination):
             name = finding.name or examination.name
             yield Check(
                 group=examination.group,
@@ -85,7 +85,8 @@ def examine(examinations: Iterable[Examination]) -> Iterator[Check]:
             )
 
 
-def _findings(examination: Examination) -> Iterator[Finding]:
+def findings_of(examination: Examination) -> Iterator[Finding]:
+    """Give what one examination finds, and what ended it as its last finding."""
     try:
         yield from examination.look()
     except NotKnown as missing:

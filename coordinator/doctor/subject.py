@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING
 from coordinator.configuration_file import load_configuration
 from coordinator.doctor.examining import NotKnown, Once
 from coordinator.doctor.workflow_file import Workflow, find_workflow
+from coordinator.planning.endpoints import unavailable_agents
+from coordinator.planning.profiles import configured_profiles
 from coordinator.settings import Settings, make_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from coordinator.configuration import Configuration
     from coordinator.environment import Environment
     from coordinator.forge.models import Account, Repository, Server
     from coordinator.forge.protocol import Forge
+    from coordinator.planning.models import AgentProfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,15 @@ class Trigger:
 
     assignee: str
     label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Agents:
+    """The profiles that are not disabled."""
+
+    enabled: Mapping[str, AgentProfile]
+    reasons: Mapping[str, str]
+    """Why some of them cannot be called from here, by name."""
 
 
 class Subject:
@@ -40,6 +52,7 @@ class Subject:
         self.repository: Once[Repository] = Once("the repository", lambda: self.forge().repository())
         self.configuration_text: Once[bytes | None] = Once("the configuration", self._read_configuration)
         self.configuration: Once[Configuration] = Once("the configuration", self._load_configuration)
+        self.agents: Once[Agents] = Once("the list of agents", self._find_agents)
         self.workflow: Once[Workflow] = Once("the workflow", self._find_workflow)
 
     def forge(self) -> Forge:
@@ -80,6 +93,11 @@ class Subject:
 
     def _load_configuration(self) -> Configuration:
         return load_configuration(self.configuration_text.find(), file=self.environment.configuration_path)
+
+    def _find_agents(self) -> Agents:
+        profiles = configured_profiles(self.configuration.needed().agents)
+        enabled = {name: profile for name, profile in profiles.items() if profile.enabled}
+        return Agents(enabled, unavailable_agents(enabled, self.environment))
 
     def _find_workflow(self) -> Workflow:
         branch = self.default_branch
