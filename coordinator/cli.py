@@ -258,9 +258,15 @@ def _add_doctor(commands: Commands) -> None:
         "One line per check: ok, warning or error, and what to do about it. Writes nothing to the forge. Ends with 2\n"
         "when a check is an error, else with 0.\n\n"
         "  coordinator doctor --forge gitea       with GITEA_URL, GITEA_TOKEN and GITHUB_REPOSITORY=owner/name\n"
-        "  coordinator doctor                     the machine and the configuration of the checkout alone",
+        "  coordinator doctor                     the machine and the configuration of the checkout alone\n"
+        "  coordinator doctor --models            also calls each model that has an address and a key, once",
     )
     _add_place(parser)
+    parser.add_argument(
+        "--models",
+        action="store_true",
+        help="try each model with one tiny tool call, which may cost a fraction of a cent; without it none is called",
+    )
     _add_format(parser, "text", "json")
 
 

@@ -20,11 +20,20 @@ if TYPE_CHECKING:
 OVERFLOW = re.compile(
     r"prompt is too long|input length and `?max_tokens`? exceed context limit|context length exceeded"
     r"|exceeds the available context size|please reduce the length of|input exceeds the context window"
-    r"|context window exceeds limit|maximum context length is",
+    r"|context window exceeds limit|maximum context length|longer than the model's context length",
     re.IGNORECASE,
 )
-"""No status and no error code says that a prompt does not fit; these texts do. They are those of Anthropic, MiniMax and
-vLLM, and the list in OpenHands ``openhands/sdk/llm/exceptions/classifier.py``."""
+"""No status and no error code says that a prompt does not fit; these texts do. They are those of Anthropic, MiniMax,
+vLLM and SGLang (anomalyco/opencode#25231, QwenLM/Qwen3#1321), and the list in OpenHands
+``openhands/sdk/llm/exceptions/classifier.py``."""
+
+UNSOUND = re.compile(
+    r"`tool_use` ids were found without|unexpected `tool_use_id` found in|each tool_use must have a single result"
+    r"|`tool_use` ids must be unique|invalid `signature` in `thinking` block|roles must alternate"
+    r"|blocks in the latest assistant message cannot be modified",
+    re.IGNORECASE,
+)
+"""How Anthropic's API refuses a history whose parts do not belong together; no error code says so either."""
 
 STREAM_ERRORS: Mapping[str, int] = {
     "invalid_request_error": 400,
@@ -47,6 +56,14 @@ LONGEST_EXCERPT = 300
 
 class ContextOverflow(BudgetExceeded):
     """The conversation does not fit into the context of the model any more."""
+
+
+class RequestRefused(Misconfigured):
+    """The API took key, model and address, but not the request itself (status 400, 422 and the like)."""
+
+
+class HistoryRefused(RequestRefused):
+    """The API finds that the messages of the conversation do not belong together."""
 
 
 class UnusableAnswer(Unreachable):
@@ -89,8 +106,9 @@ def judge(error: anthropic.APIStatusError, endpoint: ModelEndpoint) -> Coordinat
     """Return what an error status of the API means. 402 and the like are named, the key never is."""
     kind = error.type or ""
     status = STREAM_ERRORS.get(kind, 500) if error.status_code == 200 else error.status_code  # noqa: PLR2004  (OK)
-    message = excerpt(error.api_message or str(error.body or ""), endpoint.api_key.get_secret_value())
-    if status == 413 or OVERFLOW.search(message):  # noqa: PLR2004  (Content Too Large)
+    said = error.api_message or str(error.body or "")
+    message = excerpt(said, endpoint.api_key.get_secret_value())
+    if status == 413 or OVERFLOW.search(said):  # noqa: PLR2004  (Content Too Large)
         return overflow(endpoint)
     if (status in TRANSIENT or status >= 500) and error.response.headers.get("x-should-retry") != "false":  # noqa: PLR2004  (server errors)
         return Transient(f"status {status}: {message}", wait=_retry_after(error.response.headers))
@@ -116,7 +134,16 @@ def _final(status: int, message: str, endpoint: ModelEndpoint) -> CoordinatorErr
         what = f"{place} redirects the model API elsewhere (status {status}), where the key is not sent"
         return Misconfigured(what, mend=f"Set the base_url of profile {endpoint.profile} to the final address")
     what = f"{place} refused the request for {who} (status {status}): {message}"
-    return Misconfigured(what, mend=f"Correct agents.{endpoint.profile} in the configuration, or report it")
+    kind = HistoryRefused if UNSOUND.search(message) else RequestRefused
+    return kind(what, mend=f"Correct agents.{endpoint.profile} in the configuration, or report it")
+
+
+def no_address(endpoint: ModelEndpoint) -> Misconfigured:
+    """Return the exception for an address whose host is neither a name nor a number."""
+    return Misconfigured(
+        f"The address {host(endpoint)} of profile {endpoint.profile} is none that can be called",
+        mend=f"Correct agents.{endpoint.profile}.base_url, or the variable that holds it",
+    )
 
 
 def no_api(endpoint: ModelEndpoint, page: str) -> Misconfigured:

@@ -14,7 +14,7 @@ import httpx2
 from pydantic import BaseModel, ValidationError
 
 from coordinator.agent.conversation import BYTES_PER_TOKEN, estimate_tokens
-from coordinator.agent.failures import Transient, UnusableAnswer, excerpt, host, judge, no_api
+from coordinator.agent.failures import Transient, UnusableAnswer, excerpt, host, judge, no_address, no_api
 from coordinator.agent.protocol import Usage
 from coordinator.agent.reply import UnusableReply, read_reply
 from coordinator.agent.streaming import Arrival, first_bytes, read_stream
@@ -85,9 +85,14 @@ class Request:
     schema: Block | None = None
     """JSON Schema of the answer; only for endpoints with `vendor_features`."""
 
+    estimate: int | None = None
+    """Estimate of the prompt, where it is kept up already: a long history is not gone through once more for it."""
+
     @property
     def tokens(self) -> int:
         """Estimate of the whole prompt."""
+        if self.estimate is not None:
+            return self.estimate
         parts = [self.system, list(self.tools), list(self.messages)]
         return estimate_tokens(parts)
 
@@ -95,6 +100,7 @@ class Request:
 class ModelClient:
     """Calls one model. `charge` is told the usage of every call that was billed, also of one that then failed.
 
+    Raises `Misconfigured` for an address that no HTTP client can call, such as ``http://999.999.999.999``.
     `deadline` is a reading of `time.monotonic()`; no call, wait or retry goes beyond it.
     """
 
@@ -116,13 +122,17 @@ class ModelClient:
             trust_env=secure,  # the runner's proxy tunnels https; of plain http it would read the key
             event_hooks={"request": [self._set_headers]},
         )
-        self._sdk = anthropic.Anthropic(
-            api_key=endpoint.api_key.get_secret_value() or KEY_PLACEHOLDER,
-            base_url=endpoint.base_url,
-            max_retries=0,
-            http_client=self._http,
-            open_telemetry=False,
-        )
+        try:
+            self._sdk = anthropic.Anthropic(
+                api_key=endpoint.api_key.get_secret_value() or KEY_PLACEHOLDER,
+                base_url=endpoint.base_url,
+                max_retries=0,
+                http_client=self._http,
+                open_telemetry=False,
+            )
+        except httpx2.InvalidURL as error:
+            self._http.close()
+            raise no_address(endpoint) from error
 
     def __enter__(self) -> Self:
         return self
@@ -240,7 +250,8 @@ class ModelClient:
                 if "event-stream" not in stream.response.headers.get("content-type", "event-stream"):
                     raise no_api(self.endpoint, first_bytes(stream))
                 reply = read_reply(read_stream(stream, arrival, watchdog.progress))
-                return replace(reply, usage=self._counted(arrival, request))
+                estimated = not arrival.usage.prompt_tokens
+                return replace(reply, usage=self._counted(arrival, request), estimated=estimated)
         except BROKEN as error:
             raise self._broken(error, arrival, fired=watchdog.fired) from None
         finally:

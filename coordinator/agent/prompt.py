@@ -6,12 +6,11 @@ that the provider's cache serves it across runs.
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from coordinator.agent.untrusted import bounded, visible
+from coordinator.agent.untrusted import Fence, bounded, visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,11 +50,11 @@ class Task:
 
 def task_message(task: Task, *, nonce: str = "") -> str:
     """Return the first message. The text of others stands between lines with a word that its authors cannot know."""
-    fence = _Fence(nonce or secrets.token_hex(8))
+    fence = Fence(nonce)
     return "\n\n".join(part for part in _parts(task, fence) if part)
 
 
-def _parts(task: Task, fence: _Fence) -> list[str]:
+def _parts(task: Task, fence: Fence) -> list[str]:
     title = " ".join(bounded(visible(task.title), LONGEST_TITLE).split())
     body = bounded(visible(task.body), LONGEST_BODY).strip() or "(The issue has no text beyond its title.)"
     earlier = ", with the work of an earlier run on top" if task.rejection else ""
@@ -70,13 +69,13 @@ def _parts(task: Task, fence: _Fence) -> list[str]:
     ]
 
 
-def _instructions(path: str, text: str, fence: _Fence) -> str:
+def _instructions(path: str, text: str, fence: Fence) -> str:
     shown = bounded(visible(text), LONGEST_INSTRUCTIONS).strip()
     name = " ".join(visible(path).split())
     return f"How this project wants to be worked on, from its file `{name}`:\n\n{fence.around('file', shown)}"
 
 
-def _rejection(text: str, fence: _Fence) -> str:
+def _rejection(text: str, fence: Fence) -> str:
     if not text:
         return ""
     shown = bounded(visible(text), LONGEST_REJECTION).strip()
@@ -85,13 +84,3 @@ def _rejection(text: str, fence: _Fence) -> str:
 
 def _list(title: str, lines: Sequence[str]) -> str:
     return "\n".join([title, *(f"- {line}" for line in lines)]) if lines else ""
-
-
-class _Fence:
-    """Lines around foreign text that the text itself cannot contain."""
-
-    def __init__(self, nonce: str) -> None:
-        self._nonce = nonce
-
-    def around(self, kind: str, text: str) -> str:
-        return f"<data-{self._nonce} kind={kind}>\n{text.replace(self._nonce, '…')}\n</data-{self._nonce}>"

@@ -122,6 +122,16 @@ class SubmissionJudge(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class WorkState:
+    """What the checkout looks like now, for a handoff."""
+
+    git: str
+    """Status and difference from the base by file, bounded."""
+    verdict: str
+    """What the gates said last; empty when nothing was judged yet."""
+
+
+@dataclass(frozen=True, slots=True)
 class TurnReport:
     """What one turn was, for the log, the comment and the watch over the claim."""
 
@@ -135,6 +145,8 @@ class TurnReport:
     """Spent in this agent step so far."""
     usage: Usage
     """Of this agent step so far."""
+    resets: int = 0
+    """How often a new conversation has taken the place of one whose context was full."""
 
 
 class TurnWatcher(Protocol):

@@ -50,6 +50,8 @@ class Reply:
     refusal: str
     """Category of a refusal, where one was given."""
     usage: Usage
+    estimated: bool = False
+    """Whether `usage` is the client's estimate, as the server counted no prompt."""
 
     @property
     def text(self) -> str:

@@ -7,6 +7,7 @@ width, text in the Unicode tag block, bidirectional overrides.
 from __future__ import annotations
 
 import re
+import secrets
 import unicodedata
 
 HIDDEN_NOTE = "[hidden text removed]"
@@ -31,6 +32,22 @@ def visible(text: str) -> str:
     text = _without_comments(_without_invisible(text))
     text = _UNSHOWN_REFERENCE.sub(HIDDEN_NOTE, text)
     return _OUR_WORDS.sub("&lt;", text)
+
+
+def inert(text: str) -> str:
+    """Return a text that is shown whole, as code has to be, with tags that mimic the frame of a prompt made inert."""
+    return _OUR_WORDS.sub("&lt;", _without_invisible(text))
+
+
+class Fence:
+    """Lines around foreign text that the text itself cannot contain, as its authors cannot know the word in them."""
+
+    def __init__(self, nonce: str = "") -> None:
+        self._nonce = nonce or secrets.token_hex(8)
+
+    def around(self, kind: str, text: str) -> str:
+        """Return the text between the two lines. `kind` is a word of ours that says what it is."""
+        return f"<data-{self._nonce} kind={kind}>\n{text.replace(self._nonce, '…')}\n</data-{self._nonce}>"
 
 
 def bounded(text: str, limit: int) -> str:

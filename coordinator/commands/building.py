@@ -183,7 +183,8 @@ def _logging_to(progress: Progress, level: LogLevel) -> Iterator[None]:
         log.setLevel(before)
 
 
-def _git(environ: Mapping[str, str]) -> Git:
+def make_git(environ: Mapping[str, str]) -> Git:
+    """Return git with the operator's PATH, proxies and certificates."""
     network = {name: environ[name] for name in NETWORK_VARIABLES & environ.keys()}
     return Git(path=environ.get("PATH", DEFAULT_PATH), network=network)
 
@@ -192,7 +193,7 @@ def _git(environ: Mapping[str, str]) -> Git:
 def open_claims(environment: Environment, forge: Forge, *, environ: Mapping[str, str]) -> Iterator[Claims]:
     """Open the claims of the repository, in the name of this run. Nothing is asked or written yet."""
     with scratch_folder(environment) as folder:
-        store = _open_store(forge, _git(environ), folder)
+        store = _open_store(forge, make_git(environ), folder)
         yield Claims(store, _identity(environment), now=lambda: datetime.now(UTC))
 
 
@@ -258,7 +259,7 @@ def assemble(
             redact=Redactor(environment.all_secrets()),
             now=lambda: datetime.now(UTC),
             clock=time.monotonic,
-            git=_git(environ),
+            git=make_git(environ),
             person=person,
             patience=patience,
         )

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coordinator.commands.building import assemble
+from coordinator.commands.building import assemble, make_git
 from coordinator.commands.results import plain_report, save_page
 from coordinator.errors import CoordinatorError, ExitCode
 from coordinator.events.freshness import digest
@@ -27,6 +27,7 @@ from coordinator.flows.work_order import WorkOrder
 from coordinator.report.models import Outcome, QueueReport, TakenIssue
 from coordinator.report.redaction import CleanReport, Redactor
 from coordinator.signals import Terminated, ending_on_signals
+from coordinator.workspace.checkpoint import drop_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -234,6 +235,7 @@ class EventFlows:
             say=self._progress.say,
             tell=self._tell,
             work=self._work_on,
+            forget=lambda number: drop_checkpoint(self._forge.git_remote(), make_git(os.environ), issue=number),
         )
 
     def _tell(self, number: int, outcome: Outcome, reason: str) -> None:

@@ -6,10 +6,12 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from coordinator.commands.building import load_settings
+from coordinator.commands.building import load_settings, open_claims
 from coordinator.commands.results import print_json
 from coordinator.commands.targets import find_target
+from coordinator.flows.estimates import ask_estimates
 from coordinator.flows.plan_issue import plan_issue
+from coordinator.flows.run_money import run_budget
 from coordinator.planning.profiles import configured_profiles
 from coordinator.planning.show import plan_json, plan_text
 from coordinator.report.redaction import Redactor
@@ -28,11 +30,17 @@ def execute(arguments: argparse.Namespace) -> int:
     environment = read_environment(os.environ)
     with find_target(arguments, environment, keep=False) as target:
         plan = _plan(target, environment, arguments)
+        with open_claims(environment, target.forge, environ=os.environ) as claims:
+            accuracy = ask_estimates(claims, _warn)
     if arguments.format == "json":
-        print_json(plan_json(plan))
+        print_json(plan_json(plan, accuracy))
     else:
-        sys.stdout.write(Redactor(environment.all_secrets())(plan_text(plan)) + "\n")
+        sys.stdout.write(Redactor(environment.all_secrets())(plan_text(plan, accuracy)) + "\n")
     return 0
+
+
+def _warn(text: str) -> None:
+    sys.stderr.write(f"coordinator: warning: {text}\n")
 
 
 def _plan(target: Target, environment: Environment, arguments: argparse.Namespace) -> Plan:
@@ -46,4 +54,5 @@ def _plan(target: Target, environment: Environment, arguments: argparse.Namespac
         repository=target.repository,
         commit=target.repository.resolve(branch if arguments.forge == "local" else "HEAD"),
         requested_agent=arguments.agent or settings.agent,
+        budget=run_budget(settings.configuration.budget.run),
     ).plan

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from coordinator.report.console import harmless_anywhere, harmless_json
 from coordinator.report.document import json_report
+from coordinator.report.forecast import escalation
 from coordinator.report.models import Outcome, RunReport
 from coordinator.report.outputs import action_outputs, write_outputs, write_summary
 from coordinator.report.page import report_page
@@ -110,7 +111,7 @@ def _result_lines(report: CleanReport) -> list[str]:
 def _lines_of_work(report: CleanReport) -> list[tuple[str, str]]:
     return [
         ("issue", f"#{report.issue_number} {report.issue_title}" if report.issue_number else ""),
-        ("agent", report.agent),
+        ("agent", f"{report.agent} ({escalation(report)})" if report.escalated_from else report.agent),
         ("attempts", "; ".join(f"{attempt.number} {_verdict(attempt.verdict.passed)}" for attempt in report.attempts)),
         ("cost", dollars(report.cost_usd) if report.attempts or report.cost_usd else ""),
         ("branch", f"{report.branch} ({(report.commit or '')[:7]})" if report.branch else ""),

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from coordinator.agent.bash import BashTool
-from coordinator.agent.budget import Budget
 from coordinator.agent.edit import EditTool
 from coordinator.agent.loop import AgentLoop
 from coordinator.agent.model import ModelClient
+from coordinator.agent.opening import Opening, binding
 from coordinator.agent.output import OutputFiles
 from coordinator.agent.prompt import Task, system_prompt, task_message
 from coordinator.agent.protocol import StopRequested
 from coordinator.agent.tools import Toolbox
 from coordinator.agent.transcript import Transcript
 from coordinator.errors import CoordinatorError
+from coordinator.flows.checkpoints import CheckpointKeeper
+from coordinator.flows.resuming import open_conversation, read_earlier
 from coordinator.gates.packages import find_sources
 from coordinator.planning.endpoints import make_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from coordinator.agent.protocol import AgentResult, SubmissionJudge, TurnReport, Usage
-    from coordinator.configuration import GatesSection
+    from coordinator.agent.budget import Budget
+    from coordinator.agent.protocol import AgentResult, ModelEndpoint, SubmissionJudge, TurnReport, Usage
+    from coordinator.agent.replay import Replay
+    from coordinator.configuration import GatesSection, RunBudget
     from coordinator.flows.journal import Journal
     from coordinator.flows.parts import Parts
     from coordinator.forge.models import Issue
@@ -49,41 +52,77 @@ class AgentStep:
     journal: Journal
     why_stop: Callable[[], str]
     """Says in one line why the run has to stop; empty while it is to go on. May raise what the forge raises."""
+    budget: Budget
+    """Of the whole run; the step uses a part of it."""
+    rejection: str = ""
+    """What an earlier agent of this run was told when it was rejected last, whose work is in the checkout."""
 
     def run(self, judge: SubmissionJudge) -> AgentResult:
         """Let the agent work until the end, whichever it is. Raises what `AgentLoop.run` raises."""
         parts, before = self.parts, (self.journal.report.usage, self.journal.report.cost_usd)
-        budget = self._budget(before[1])
+        budget = self.budget.for_model(self.profile.price)
         endpoint = make_endpoint(self.profile, parts.settings.environment)
         with (
             ModelClient(endpoint, deadline=budget.deadline, charge=budget.charge, patience=parts.patience) as client,
             Transcript(parts.kept / TRANSCRIPT, parts.redact) as transcript,
             OutputFiles(parts.agent_sandbox.make_folder("outputs")) as outputs,
         ):
+            tools, system = self._tools(outputs, budget), system_prompt()
+            replay = None if self.rejection else read_earlier(self.workspace, self.journal)
+            keeper = CheckpointKeeper(
+                parts,
+                self.issue,
+                self.workspace,
+                transcript,
+                profile=endpoint.profile,
+                binding=binding(endpoint, system, tools.definitions),
+                verdict=self.rejection or (replay.verdict if replay else ""),
+                warn=self.journal.warn,
+            )
             loop = AgentLoop(
                 client,
-                self._tools(outputs, budget),
+                tools,
                 budget=budget,
                 transcript=transcript,
-                watcher=_Watch(parts, self.journal, before, self.why_stop),
+                watcher=_Watch(self.journal, self._limits(budget), before, self.why_stop),
                 judge=judge,
-                system=system_prompt(),
+                system=system,
                 redact=parts.redact,
+                context=parts.settings.configuration.context,
+                work_state=keeper.work_state,
+                on_reset=self.journal.reset,
             )
+            task = self._task()
+            opening = self._opening(replay, task, endpoint, keeper)
+            if replay and opening.messages:
+                transcript.write("resumed", how=opening.how, note=opening.note, verdict=replay.verdict)
             try:
-                return loop.run(self._task())
+                with keeper:
+                    result = loop.run(task, opening=opening.messages, note=opening.note)
+                    keeper.finish(result.ending)
+                    return result
             finally:
                 self.journal.record(usage=before[0] + budget.usage, cost_usd=before[1] + budget.cost_usd)
 
-    def _budget(self, spent: float) -> Budget:
-        limits = self.parts.settings.configuration.budget.run
-        return Budget(
-            dollars=max(limits.dollars - spent, 0.0),
-            tokens=limits.tokens,
-            turns=limits.turns,
-            deadline=time.monotonic() + limits.minutes * 60,
-            price=self.profile.price,
+    def _opening(self, replay: Replay | None, task: str, endpoint: ModelEndpoint, keeper: CheckpointKeeper) -> Opening:
+        """Return how the step begins: the first agent of a run goes on where an earlier run was broken off."""
+        if self.rejection:
+            return Opening((), "a new conversation")
+        return open_conversation(
+            replay,
+            task,
+            issue=self.issue,
+            workspace=self.workspace,
+            endpoint=endpoint,
+            binding=keeper.binding,
+            state=keeper.work_state,
+            journal=self.journal,
         )
+
+    def _limits(self, budget: Budget) -> RunBudget:
+        """Return the limits to show: an earlier agent of this run may have used some of the turns."""
+        limits = self.parts.settings.configuration.budget.run
+        return limits.model_copy(update={"turns": budget.remaining_turns})
 
     def _tools(self, outputs: OutputFiles, budget: Budget) -> Toolbox:
         sandbox, checkout = self.parts.agent_sandbox, self.workspace.checkout
@@ -118,6 +157,7 @@ class AgentStep:
                 gates=_gate_lines(self.parts.settings.configuration.gates, sources.places),
                 facts=facts,
                 instructions=_instructions(self.workspace),
+                rejection=self.rejection,
             )
         )
         return self.parts.redact(message)  # a person may have pasted a key into the issue
@@ -127,16 +167,16 @@ class _Watch:
     """Shows every turn, and looks whether the claim still stands."""
 
     def __init__(
-        self, parts: Parts, journal: Journal, before: tuple[Usage, float], why_stop: Callable[[], str]
+        self, journal: Journal, limits: RunBudget, before: tuple[Usage, float], why_stop: Callable[[], str]
     ) -> None:
-        self._parts = parts
         self._journal = journal
+        self._limits = limits
         self._before = before
         self._why_stop = why_stop
 
     def __call__(self, report: TurnReport) -> None:
         """Take note of one turn; raise `StopRequested` when the claim stands no longer."""
-        self._journal.turn(report, self._parts.settings.configuration.budget.run, self._before)
+        self._journal.turn(report, self._limits, self._before)
         try:
             reason = self._why_stop()
         except CoordinatorError as error:

@@ -13,13 +13,14 @@ from coordinator.events.trigger import Command, command_of
 from coordinator.report.models import Outcome
 from coordinator.state.claims import Held
 from coordinator.state.heartbeat import Heartbeat
-from coordinator.state.records import RunRecord
+from coordinator.state.records import RunRecord, Totals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
     from coordinator.events.permission import Permissions
+    from coordinator.flows.run_money import RunMoney
     from coordinator.flows.work_order import WorkOrder
     from coordinator.forge.models import Issue
     from coordinator.forge.protocol import Forge
@@ -49,6 +50,7 @@ class IssueClaim:
         forge: Forge,
         settings: Settings,
         permissions: Permissions,
+        money: RunMoney,
         warn: Callable[[str], None],
         now: Callable[[], datetime],
     ) -> None:
@@ -58,6 +60,7 @@ class IssueClaim:
         self._forge = forge
         self._settings = settings
         self._permissions = permissions
+        self._money = money
         self._warn = warn
         self._started = now()
         self._now = now
@@ -70,19 +73,23 @@ class IssueClaim:
     def take(self) -> Held | None:
         """Claim the issue; return who has it, or has answered the same request already.
 
-        Raises `BudgetExceeded` for an issue that has had its runs, and what the store raises.
+        Raises `BudgetExceeded` for an issue that has had its runs or its money, `DaySpent` where the day has had its
+        money, and what the store raises.
         """
         taken = self._claims.take(
             self._number,
             request=self._order.asked_at if self._order.once else None,
             most_runs=self._settings.configuration.budget.issue.runs,
+            limits=self._money.limits,
             text=self._order.text,
         )
         return taken if isinstance(taken, Held) else None
 
     def __enter__(self) -> Self:
         seconds = self._claims.lease_seconds / BEATS_PER_LEASE
-        self._heartbeat = self._stack.enter_context(Heartbeat(self._claims, self._number, seconds=seconds))
+        budget = self._money.budget
+        heartbeat = Heartbeat(self._claims, self._number, seconds=seconds, spent_usd=lambda: budget.spent_usd)
+        self._heartbeat = self._stack.enter_context(heartbeat)
         self._try("the label could not be set", lambda: self._forge.add_label(self._number, IN_PROGRESS))
         return self
 
@@ -123,9 +130,13 @@ class IssueClaim:
         """Give the claim back and remember the run. A forge that does not take it costs the lease, not the work."""
         held_up = report.outcome in _HELD_UP
         record = None if held_up else self._record(report)
+        planning = Totals(cost_usd=report.cost_usd, usage=report.usage) if held_up else Totals()
+        waiting = report.outcome is Outcome.WAITING
         self._try(
             "the claim could not be given back, so it runs out by itself",
-            lambda: self._claims.finish(self._number, record, waiting=report.outcome is Outcome.WAITING),
+            lambda: self._claims.finish(
+                self._number, record, waiting=waiting, not_before=report.resumes_at, planning=planning
+            ),
         )
 
     def _is_cancelled(self) -> bool:
@@ -166,12 +177,16 @@ class IssueClaim:
         return RunRecord(
             run=self._claims.identity.run,
             agent=report.agent,
+            planned_agent=(report.plan.agent or "") if report.plan else "",
             started_at=self._started,
             ended_at=self._now(),
             outcome=(report.outcome or Outcome.FAILED).value,
+            ending=report.ending.value if report.ending else "",
             attempts=len(report.attempts),
+            turns=report.turns,
             usage=report.usage,
             cost_usd=report.cost_usd,
+            predicted_cost_usd=report.plan.predicted_cost_usd if report.plan else None,
             predicted_tokens=report.plan.estimate.tokens if report.plan else None,
             peak_tokens=report.peak_context_tokens,
         )

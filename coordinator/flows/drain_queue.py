@@ -8,6 +8,7 @@ from coordinator.errors import CoordinatorError, ExitCode
 from coordinator.events.requests import request_to_start
 from coordinator.flows.claim import IN_PROGRESS
 from coordinator.flows.queue import read_queue, runs_at_work
+from coordinator.flows.run_money import spend_limits
 from coordinator.flows.starting import RESERVED_SECONDS, Start, Starter, is_answered
 from coordinator.planning.queue import QueueState
 from coordinator.report.models import Outcome
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 _ABOUT_THE_ISSUE: Final = frozenset({ExitCode.DONE, ExitCode.NOT_ACCEPTED})
 """Exit codes of work in this process after which the next issue is taken. With any other one the run was told to end,
-or lacks something that the next issue needs as well: a model that answers, a key that is taken, confinement."""
+or lacks something that the next issue needs as well: a model that answers, a key that is taken, confinement. Money of
+the day is that, too, and has a field of its own (`RunReport.resumes_at`)."""
 
 
 class OrchestrationLoop:
@@ -65,7 +67,7 @@ class OrchestrationLoop:
             if entry.state is QueueState.BLOCKED:
                 self._report_blocked(entry)
         for entry in queue.entries:
-            if self._stopped or not self._is_room():
+            if not self._may_go_on():
                 return
             if entry.state is QueueState.READY:
                 self._take(entry)
@@ -78,8 +80,17 @@ class OrchestrationLoop:
         self.started.append(one)
         if one.report is not None:
             self._given.say(f"issue #{one.number} {one.start.value}: {one.reason}")
-        if one.report is not None and one.report.code not in _ABOUT_THE_ISSUE:
+        if one.report is not None and (one.report.code not in _ABOUT_THE_ISSUE or one.report.resumes_at):
             self.stop()
+
+    def _may_go_on(self) -> bool:
+        """Whether a further issue may be taken: not told to stop, room for one more run, and money for it today."""
+        if self._stopped or not self._is_room():
+            return False
+        why = self._given.claims.why_nothing_today(spend_limits(self._given.settings.configuration.budget))
+        if why:
+            self._given.say(f"no further issue is started: {why}")
+        return not why
 
     def _is_room(self) -> bool:
         """Whether one more run may be started; work in this process is one at a time by itself."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from coordinator.report.models import Activity, Step, StepState, TimelineEntry
+from coordinator.report.models import Activity, CompactionReport, Step, StepState, TimelineEntry
 from coordinator.report.redaction import clean_report
+from coordinator.report.words import reset_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from coordinator.agent.compaction import CompactionResult
     from coordinator.agent.protocol import TurnReport, Usage
     from coordinator.configuration import RunBudget
     from coordinator.report.models import RunReport
@@ -122,6 +124,7 @@ class Journal:
             context_share=turn.context_share,
             cost_usd=cost,
             cost_limit=limits.dollars,
+            resets=turn.resets,
             text=turn.activity,
         )
         peak = max(turn.context_share, self.report.peak_context_share or 0.0)
@@ -133,3 +136,16 @@ class Journal:
             peak_context_tokens=max(turn.context_tokens, self.report.peak_context_tokens or 0),
         )
         self.show(urgent=False)
+
+    def reset(self, result: CompactionResult) -> None:
+        """Show that a context was full and a new conversation goes on."""
+        done = CompactionReport(
+            kind=result.kind.value,
+            tokens_before=result.tokens_before,
+            tokens_after=result.tokens_after,
+            reduction=result.reduction / 100,
+            seconds=result.seconds,
+            cost_usd=result.cost_usd,
+        )
+        self.record(compactions=(*self.report.compactions, done))
+        self.note(reset_line(done), done.seconds)

@@ -46,6 +46,8 @@ class Coordination:
     """Brings the comment of an issue up to date with how a run ended for it, and why."""
     work: Callable[[WorkOrder], CleanReport]
     """Works on an issue in this process."""
+    forget: Callable[[int], None]
+    """Takes away what was saved for a next run on an issue. Raises what the forge raises."""
 
     @property
     def names(self) -> dict[str, str]:
@@ -125,6 +127,8 @@ class Starter:
             if isinstance(refusal, TextChanged):
                 given.tell(number, Outcome.REFUSED, str(refusal))
             return str(refusal)
+        if until := given.claims.put_off(record):
+            return f"the money of the day was used up, so it waits until {until:%Y-%m-%d %H:%M} UTC"
         return "worked on already" if is_answered(record, request) else (issue, why)
 
     def _dispatch(self, issue: Issue) -> Started | None:

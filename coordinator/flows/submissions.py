@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from coordinator.agent.budget import out_of_time
 from coordinator.agent.protocol import Submission
 from coordinator.flows.journal import GATES, IMPLEMENT
 from coordinator.gates.suite import build_suite
@@ -39,9 +40,11 @@ class SubmissionDesk:
         continuation: ForcedContinuationService,
         *,
         agent: str,
+        remaining_seconds: Callable[[], float],
         check_claim: Callable[[], None],
     ) -> None:
-        """`check_claim` raises where another run has the issue by now."""
+        """`check_claim` raises where another run has the issue by now; `remaining_seconds` are those of the run."""
+        self._remaining_seconds = remaining_seconds
         self._check_claim = check_claim
         self._parts = parts
         self._workspace = workspace
@@ -53,9 +56,15 @@ class SubmissionDesk:
         self._turns_before = 0
         self.candidate: Candidate | None = None
         """The last one that was judged."""
+        self.rejection = ""
+        """What the agent was told when it was rejected last; empty as long as it was not."""
 
     def __call__(self, summary: str, turns: int) -> Submission:
-        """Judge what is in the agent's checkout now."""
+        """Judge what is in the agent's checkout now.
+
+        Raises `BudgetExceeded` when the run's time ended while the gates were at work: what they then say is about the
+        time and not about the work.
+        """
         self._check_claim()
         candidate = self.take(summary)
         if candidate.empty:
@@ -64,8 +73,12 @@ class SubmissionDesk:
         self._journal.step(IMPLEMENT, StepState.DONE, f"{turns} turns")
         self._journal.step(GATES, StepState.CURRENT)
         verdict = self._judge(candidate)
+        if not verdict.passed and not self._remaining_seconds():
+            self._journal.step(GATES, StepState.FAILED, "the time of the run ended")
+            raise out_of_time()
         self._record(verdict, turns)
         answer = self._continuation.next(verdict)
+        self.rejection = "" if answer.accepted else answer.text
         state = StepState.DONE if answer.accepted else StepState.FAILED
         self._journal.step(GATES, state, _in_one_line(verdict))
         if not answer.final:

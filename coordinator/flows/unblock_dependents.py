@@ -47,7 +47,15 @@ def _tidy(coordination: Coordination, number: int) -> None:
     """Let go of the closed issue itself; a run that still works on it sees for itself that it is closed."""
     try:
         if coordination.claims.ask_to_stop(number, f"issue #{number} was closed") is None:
+            _forget(coordination, number)
             coordination.claims.let_go(number)
             coordination.forge.remove_label(number, IN_PROGRESS)
     except CoordinatorError as error:
         coordination.say(f"warning: issue #{number} could not be let go: {error}")
+
+
+def _forget(coordination: Coordination, number: int) -> None:
+    try:
+        coordination.forget(number)
+    except CoordinatorError as error:
+        coordination.say(f"warning: what was saved for a next run on issue #{number} could not be taken away: {error}")

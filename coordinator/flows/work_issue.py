@@ -9,28 +9,32 @@ from coordinator.agent.protocol import Ending
 from coordinator.errors import CoordinatorError, ExitCode, Refused, Unreachable
 from coordinator.events.permission import Permissions
 from coordinator.flows.agent_step import AgentStep
+from coordinator.flows.checkpoints import forget
 from coordinator.flows.claim import IssueClaim
-from coordinator.flows.comment import IssueComment
 from coordinator.flows.confinement import check_confinement
+from coordinator.flows.escalation import escalated
+from coordinator.flows.estimates import ask_estimates
 from coordinator.flows.hand_over import hand_over, push_work, refuse_secrets
-from coordinator.flows.journal import IMPLEMENT, PLANNED, READY, VERIFIED, Journal
+from coordinator.flows.journal import IMPLEMENT, PLANNED, READY, VERIFIED
 from coordinator.flows.plan_issue import plan_issue
+from coordinator.flows.preparing import ending_in_time, open_journal, open_workspace, prepare_environment
+from coordinator.flows.run_money import RunMoney
 from coordinator.flows.submissions import SubmissionDesk
 from coordinator.gates.continuation import ForcedContinuationService
 from coordinator.gates.suite import require_gates
-from coordinator.report.models import Outcome, RunReport, StepState
+from coordinator.report.models import Outcome, StepState
 from coordinator.signals import Terminated
-from coordinator.workspace.export import export
-from coordinator.workspace.workspace import Workspace, WorkspaceOptions
+from coordinator.state.money import DaySpent
 
 if TYPE_CHECKING:
     from coordinator.agent.protocol import AgentResult
     from coordinator.flows.parts import Parts
     from coordinator.flows.work_order import WorkOrder
     from coordinator.gates.environment import TargetEnvironment
-    from coordinator.planning.models import Plan
+    from coordinator.planning.models import AgentProfile, Plan
     from coordinator.report.redaction import CleanReport
     from coordinator.state.claims import Held
+    from coordinator.workspace.workspace import Workspace
 
 HOW_TO_STOP = "comment /coordinator stop, take the assignment or label away, or close the issue"
 
@@ -62,6 +66,8 @@ def work_issue(parts: Parts, order: WorkOrder) -> CleanReport:
     try:
         run.go()
     except CoordinatorError as error:
+        if isinstance(error, DaySpent):
+            run.journal.record(resumes_at=error.until)
         run.break_off(Outcome.REFUSED if isinstance(error, Refused) else Outcome.FAILED, str(error), error.exit_code)
     except Terminated:
         run.break_off(Outcome.FAILED, CANCELLED, ExitCode.RETRYABLE)
@@ -77,14 +83,15 @@ class _IssueRun:
     """One run on one issue, step by step."""
 
     def __init__(self, parts: Parts, order: WorkOrder) -> None:
-        self._parts = parts
+        self._money = RunMoney(parts.settings, parts.claims, order.issue.number)
+        self._parts = ending_in_time(parts, self._money.budget)
         self._order = order
         self._issue = order.issue
         self._workspace: Workspace | None = None
         self._desk: SubmissionDesk | None = None
         self._stack = ExitStack()
         self._claim: IssueClaim | None = None
-        self.journal = _open_journal(parts, order)
+        self.journal = open_journal(parts, order, how_to_stop=HOW_TO_STOP)
 
     def go(self) -> None:
         """Do everything, in order."""
@@ -94,7 +101,7 @@ class _IssueRun:
             return
         self.journal.step(VERIFIED, StepState.DONE, self._order.verified)
         require_gates(self._parts.settings.configuration.gates)
-        workspace = self._workspace = self._open_workspace()
+        workspace = self._workspace = open_workspace(self._parts, self._issue.number)
         plan = self._plan(workspace)
         if plan.agent is None or not plan.ready:
             self._finish(Outcome.WAITING if plan.waits else Outcome.BLOCKED, plan.reason)
@@ -120,6 +127,7 @@ class _IssueRun:
             forge=parts.forge,
             settings=parts.settings,
             permissions=Permissions(parts.forge, parts.settings.configuration.allow),
+            money=self._money,
             warn=self.journal.warn,
             now=parts.now,
         )
@@ -139,19 +147,6 @@ class _IssueRun:
             self.journal.warn(f"The work could not be handed over: {error}")
         self._finish(outcome, reason, code)
 
-    def _open_workspace(self) -> Workspace:
-        settings = self._parts.settings
-        folder = self._parts.folder / "workspace"
-        folder.mkdir()
-        return Workspace.open(
-            self._parts.forge.git_remote(),
-            issue=self._issue.number,
-            folder=folder,
-            sandbox=self._parts.agent_sandbox,
-            base_branch=settings.base_branch,
-            options=WorkspaceOptions(git=self._parts.git, protected_paths=settings.configuration.protected_paths),
-        )
-
     def _plan(self, workspace: Workspace) -> Plan:
         planned = plan_issue(
             self._issue,
@@ -161,8 +156,10 @@ class _IssueRun:
             repository=workspace.repository,
             commit=workspace.base_commit,
             requested_agent=self._parts.settings.agent,
+            budget=self._money.budget,
         )
         plan = planned.plan
+        accuracy = ask_estimates(self._parts.claims, self.journal.warn)
         self.journal.note(f"plan: {plan.reason}")
         for note in plan.metadata.notes:
             self.journal.warn(note)
@@ -174,42 +171,60 @@ class _IssueRun:
             agent=plan.agent or "",
             usage=planned.usage,
             cost_usd=planned.cost_usd,
+            accuracy=accuracy,
             base=f"{workspace.base_branch}@{workspace.base_commit[:7]}",
         )
         return plan
 
     def _work(self, workspace: Workspace, plan: Plan, agent: str) -> None:
+        profile = self._parts.profiles[agent]
+        self._money.check(profile)
         check_confinement(self._parts, self.journal.warn)
-        environment = self._prepare(workspace)
+        environment = prepare_environment(self._parts, workspace, self.journal, self._money.budget)
         word = "continued" if workspace.resumed else "new"
         self.journal.step(READY, StepState.DONE, f"{workspace.branch} ({word}), base {self.journal.report.base}")
         self.journal.step(IMPLEMENT, StepState.CURRENT)
-        continuation = ForcedContinuationService(self._parts.settings.configuration.attempts)
-        self._desk = SubmissionDesk(
+        desk, result = self._let_work(workspace, plan, profile, environment)
+        if more := escalated(self._parts, self.journal, self._money, plan, result):
+            desk, result = self._let_work(workspace, plan, more, environment, rejection=desk.rejection)
+        self._close(workspace, desk, result)
+
+    def _let_work(
+        self,
+        workspace: Workspace,
+        plan: Plan,
+        profile: AgentProfile,
+        environment: TargetEnvironment,
+        *,
+        rejection: str = "",
+    ) -> tuple[SubmissionDesk, AgentResult]:
+        """Let one agent work until its end. `rejection` is what an earlier one was told, whose work is there."""
+        budget = self._money.budget
+        desk = self._desk = SubmissionDesk(
             self._parts,
             workspace,
             environment,
             self.journal,
-            continuation,
-            agent=agent,
+            ForcedContinuationService(self._parts.settings.configuration.attempts),
+            agent=profile.name,
+            remaining_seconds=lambda: budget.remaining_seconds,
             check_claim=self._check_claim,
         )
-        profile = self._parts.profiles[agent]
-        step = AgentStep(self._parts, self._issue, plan, profile, workspace, environment, self.journal, self._why_stop)
-        result = step.run(self._desk)
-        self._close(workspace, self._desk, result)
-
-    def _prepare(self, workspace: Workspace) -> TargetEnvironment:
-        """Prepare the target's environment from the base commit, before the agent can change anything."""
-        started = self._parts.clock()
-        source = self._parts.folder / "base"
-        export(workspace.repository, workspace.merge_base, source)
-        environment = self._parts.keeper.environment_for(source, self._parts.person)
-        for note in environment.notes:
-            self.journal.warn(note)
-        seconds = self._parts.clock() - started
-        self.journal.note(f"environment of the project: {environment.origin}", seconds)
-        return environment
+        step = AgentStep(
+            self._parts,
+            self._issue,
+            plan,
+            profile,
+            workspace,
+            environment,
+            self.journal,
+            self._why_stop,
+            budget,
+            rejection=rejection,
+        )
+        result = step.run(desk)
+        self.journal.record(ending=result.ending, turns=self.journal.report.turns + result.turns)
+        return desk, result
 
     def _stand_back(self) -> bool:
         """Leave the comment to the run that has the issue by now; return whether there is one."""
@@ -235,6 +250,7 @@ class _IssueRun:
             exit_code=int(code),
             summary=result.summary,
             activity=None,
+            resumes_at=self._money.until if result.ending is Ending.BUDGET else None,
         )
         if outcome is not Outcome.COMPLETED:
             self.journal.step(IMPLEMENT, StepState.FAILED, f"{result.turns} turns; {result.reason}")
@@ -243,6 +259,8 @@ class _IssueRun:
         except CoordinatorError as error:
             self._finish_undelivered(error)
         else:
+            if outcome is Outcome.COMPLETED:
+                forget(workspace, self.journal.warn)
             self._finish(outcome, result.reason + self._left_to_a_person(), code)
 
     def _finish_undelivered(self, error: CoordinatorError) -> None:
@@ -278,27 +296,3 @@ class _IssueRun:
         code = outcome.exit_code if code is None else code
         self.journal.record(outcome=outcome, reason=reason, exit_code=int(code), activity=None)
         self.journal.show(last=True)
-
-
-def _open_journal(parts: Parts, order: WorkOrder) -> Journal:
-    issue = order.issue
-    started = parts.now()
-    environment = parts.settings.environment
-    gates = parts.settings.configuration.gates
-    report = RunReport(
-        run=str(environment.run_number or started.strftime("%Y%m%dT%H%M%S")),
-        job_url=environment.run_url(),
-        issue_number=issue.number,
-        issue_title=issue.title,
-        event=order.event,
-        verified=order.verified,
-        gates=tuple(name for name in ("build", "lint", "test", "coverage") if getattr(gates, name).enabled),
-        attempt_limit=parts.settings.configuration.attempts,
-        sandbox=parts.agent_sandbox.description,
-        settings={name: str(value) for name, value in parts.settings.describe().items()},
-        how_to_stop=HOW_TO_STOP if parts.person is None else "press Ctrl-C",
-        started_at=started,
-        updated_at=started,
-    )
-    publisher = None if parts.settings.dry_run else IssueComment(parts.forge, issue.number, parts.clock)
-    return Journal(report, progress=parts.progress, publisher=publisher, redact=parts.redact, now=parts.now)

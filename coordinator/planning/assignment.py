@@ -64,6 +64,32 @@ def assign(
     return _wished(metadata.assigned_agent, candidates) or _cheapest(candidates, need, estimate.tokens, metadata)
 
 
+def more_capable(
+    used: AgentProfile,
+    estimate: ContextEstimate,
+    profiles: Mapping[str, AgentProfile],
+    *,
+    unavailable: Mapping[str, str],
+) -> AgentProfile | None:
+    """Return the cheapest profile that handles harder issues than `used` does and has room; None where there is none.
+
+    What the issue itself needs does not count: `used` had that, and it was not enough.
+    """
+    fitting = [
+        profile
+        for profile in sorted(profiles.values(), key=_rank)
+        if profile.enabled
+        and profile.name not in unavailable
+        and _hardest(profile) > _hardest(used)
+        and profile.context_limit >= ROOM * estimate.tokens
+    ]
+    return fitting[0] if fitting else None
+
+
+def _hardest(profile: AgentProfile) -> int:
+    return max(list(Capability).index(capability) for capability in profile.capabilities)
+
+
 def _rank(profile: AgentProfile) -> tuple[float, int, str]:
     """Order by cost; of the equally cheap the less capable first, so that the more capable stay free."""
     return (profile.cost_per_mtok, len(profile.capabilities), profile.name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from coordinator.agent.protocol import Usage
 from coordinator.planning.file_index import FileIndex, is_source
 from coordinator.planning.models import ContextEstimate, Difficulty
 from coordinator.planning.show import thousands
@@ -17,10 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from coordinator.planning.file_index import Reader
+    from coordinator.planning.models import AgentProfile
 
 BYTES_PER_TOKEN = 3
 CONVERSATION_TOKENS = 20_000
 """The system prompt, the tools, and about twenty turns."""
+TURNS = 20
+REPLY_TOKENS = 500
+"""Of one turn: a command or an edit, and what is thought before it."""
 MOST_BYTES_OF_FILE = 60_000
 """Of a longer file the agent reads the parts that it needs."""
 MOST_NAMED = 60
@@ -92,6 +97,21 @@ class Survey:
         return (
             f"{thousands(self.file_tokens)} of {thousands(self._source_tokens)} of source, as the issue names no file"
         )
+
+
+def predicted_cost(tokens: int, profile: AgentProfile) -> float:
+    """Return the dollars of work whose context grows evenly to so many tokens.
+
+    What was sent before is read from the provider's cache, where there is one.
+    """
+    new = tokens // TURNS
+    return sum(profile.price.cost(_usage(turn * new, new, cached=profile.vendor_features)) for turn in range(TURNS))
+
+
+def _usage(before: int, new: int, *, cached: bool) -> Usage:
+    if cached:
+        return Usage(cache_read_tokens=before, cache_write_tokens=new, output_tokens=REPLY_TOKENS)
+    return Usage(input_tokens=before + new, output_tokens=REPLY_TOKENS)
 
 
 def _files(count: int) -> str:

@@ -122,6 +122,8 @@ class Plan(Frozen):
     blocks: tuple[int, ...] = ()
     agent: str | None
     """Name of the chosen profile; None when nothing fits."""
+    predicted_cost_usd: float | None = None
+    """Dollars that this profile will need for the work, by the estimate; None without a profile."""
     reason: str
     """One line: why this agent, or why none and what to do."""
     ready: bool

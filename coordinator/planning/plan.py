@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from coordinator.errors import CoordinatorError
 from coordinator.planning.assignment import assign
-from coordinator.planning.estimate import Survey
+from coordinator.planning.estimate import Survey, predicted_cost
 from coordinator.planning.models import Difficulty, IssueMetadata, Plan
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def make_plan(
         cycle=blockers.cycle,
         blocks=blockers.blocks,
         agent=assignment.agent,
+        predicted_cost_usd=predicted_cost(estimate.tokens, profiles[assignment.agent]) if assignment.agent else None,
         reason="; then ".join(part for part in (held, assignment.reason) if part),
         ready=may_start and assignment.agent is not None,
         closed=issue.state == "closed",

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from coordinator.planning.accuracy import accuracy_json, accuracy_text
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pydantic import JsonValue
 
+    from coordinator.planning.accuracy import Accuracy
     from coordinator.planning.models import Plan
 
 MOST_NAMED = 20
 """Issues that one line names: a person reads no more, and a forge cuts what is longer."""
 
 
-def plan_json(plan: Plan) -> dict[str, JsonValue]:
-    """Return the document that ``coordinator plan --format json`` prints."""
+def plan_json(plan: Plan, accuracy: Accuracy | None = None) -> dict[str, JsonValue]:
+    """Return the document that ``coordinator plan --format json`` prints. `accuracy` is of earlier estimates."""
     return {
         "issue": {"number": plan.number, "title": plan.title},
         "metadata": plan.metadata.model_dump(mode="json"),
-        "estimate": plan.estimate.model_dump(mode="json"),
+        "estimate": {
+            **plan.estimate.model_dump(mode="json"),
+            "cost_usd": None if plan.predicted_cost_usd is None else round(plan.predicted_cost_usd, 6),
+            "so_far": accuracy_json(accuracy),
+        },
         "blocked_by": list(plan.blocked_by),
         "blocks": list(plan.blocks),
         "agent": plan.agent,
@@ -29,9 +36,10 @@ def plan_json(plan: Plan) -> dict[str, JsonValue]:
     }
 
 
-def plan_text(plan: Plan) -> str:
+def plan_text(plan: Plan, accuracy: Accuracy | None = None) -> str:
     """Return the plan for people, a line per fact. Control characters of the issue do not reach the terminal."""
     metadata = plan.metadata
+    so_far = accuracy_text(accuracy) if accuracy else ""
     rows = [
         ("issue", f"#{plan.number} {plan.title}"),
         ("difficulty", f"{metadata.difficulty.value} ({metadata.source.get('difficulty', 'default')})"),
@@ -40,6 +48,8 @@ def plan_text(plan: Plan) -> str:
         ("blocks", hashes(plan.blocks) or "nothing"),
         ("agent", plan.agent or "none"),
         ("why", plan.reason),
+        *([("cost", f"about ${plan.predicted_cost_usd:.2f}")] if plan.predicted_cost_usd is not None else []),
+        *([("so far", so_far)] if so_far else []),
         ("ready", "yes" if plan.ready else "no"),
         *(("note", note) for note in metadata.notes),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from coordinator.report.forecast import forecast_parts
 from coordinator.report.inert import code, inert_line, link
 from coordinator.report.sections import (
     agent_words,
@@ -18,7 +19,7 @@ from coordinator.report.sections import (
     notes,
     verdict_table,
 )
-from coordinator.report.words import clock, headline
+from coordinator.report.words import clock, headline, resets_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -79,7 +80,9 @@ def _failure(report: CleanReport) -> str:
 
 
 def _footer(report: CleanReport) -> str:
-    parts = [f"Updated {clock(report.updated_at)}"]
+    parts = [f"Updated {clock(report.updated_at)}", *(inert_line(part, 200) for part in forecast_parts(report))]
+    if resets := resets_in_words(report):
+        parts.append(f"context resets: {resets}")
     if report.job_url and (report.is_check or report.outcome is not None):
         parts.append(link("job", report.job_url))
     if report.sandbox:

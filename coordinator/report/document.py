@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def json_report(report: CleanReport) -> dict[str, JsonValue]:
     """Return the document. All keys are always there; what a run did not come to is null, empty or 0.
 
-    Only ``queue`` is there for a run for several issues alone.
+    ``compactions`` is there only where a context was full, and ``queue`` only for a run for several issues.
     """
     pull_request = report.pull_request
     has_issue = report.issue_number is not None and not report.is_check
@@ -26,7 +26,7 @@ def json_report(report: CleanReport) -> dict[str, JsonValue]:
         "exit_code": report.code,
         "issue": {"number": report.issue_number, "title": report.issue_title} if has_issue else None,
         "agent": report.agent or None,
-        "plan": plan_json(report.plan) if report.plan else None,
+        "plan": _plan(report),
         "branch": report.branch,
         "commit": report.commit,
         "pull_request": pull_request.model_dump(mode="json") if pull_request else None,
@@ -34,8 +34,21 @@ def json_report(report: CleanReport) -> dict[str, JsonValue]:
         "usage": report.usage.model_dump(mode="json"),
         "cost_usd": round(report.cost_usd, 6),
         "report": report.report_path,
+        **(
+            {"compactions": [reset.model_dump(mode="json") for reset in report.compactions]}
+            if report.compactions
+            else {}
+        ),
         **({"queue": report.queue.model_dump(mode="json")} if report.queue else {}),
     }
+
+
+def _plan(report: CleanReport) -> dict[str, JsonValue] | None:
+    """Return the plan, and beside it what the work needed. Its agent is the first one: a rejected run may have two."""
+    if report.plan is None:
+        return None
+    needed: dict[str, JsonValue] = {"context_tokens": report.peak_context_tokens, "cost_usd": round(report.cost_usd, 6)}
+    return {**plan_json(report.plan, report.accuracy), "needed": needed}
 
 
 def _attempt(attempt: AttemptReport) -> dict[str, JsonValue]:

@@ -6,10 +6,11 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime, Field
 
-from coordinator.agent.protocol import Usage
+from coordinator.agent.protocol import Ending, Usage
 from coordinator.errors import ExitCode
 from coordinator.gates.protocol import Verdict
 from coordinator.models import Frozen
+from coordinator.planning.accuracy import Accuracy
 from coordinator.planning.models import Plan
 
 
@@ -100,8 +101,23 @@ class Activity(Frozen):
     """0 to 1 and above."""
     cost_usd: float
     cost_limit: float
+    resets: int = 0
+    """How often the context was full before."""
     text: str = ""
     """One line, e.g. ``bash: pytest -q``."""
+
+
+class CompactionReport(Frozen):
+    """A context that was full, and what it was replaced by. Sizes in tokens."""
+
+    kind: str
+    """The word of `coordinator.agent.compaction.ResetKind`."""
+    tokens_before: int
+    tokens_after: int
+    reduction: float
+    """0 to 1: the share of what was there before that is gone."""
+    seconds: float
+    cost_usd: float
 
 
 class TimelineEntry(Frozen):
@@ -172,6 +188,8 @@ class RunReport(Frozen):
     """Name of the profile that works."""
     agent_note: str = ""
     """Why this one now, e.g. ``was haiku: test failed``."""
+    escalated_from: str = ""
+    """Name of the less capable profile whose work was rejected before; empty where there was none."""
     base: str = ""
     """``main@1a2b3c4``"""
     branch: str | None = None
@@ -189,6 +207,8 @@ class RunReport(Frozen):
     activity: Activity | None = None
     peak_context_share: float | None = None
     peak_context_tokens: int | None = None
+    compactions: tuple[CompactionReport, ...] = ()
+    """Every time the context was full, in order."""
     steps: tuple[Step, ...] = ()
     timeline: tuple[TimelineEntry, ...] = ()
     changes: Changes = Changes()
@@ -206,6 +226,14 @@ class RunReport(Frozen):
     started_at: AwareDatetime
     updated_at: AwareDatetime
     report_path: str | None = None
+    ending: Ending | None = None
+    """Why the last agent ended; None where none came to its end."""
+    turns: int = 0
+    """Of all agents that came to their end."""
+    resumes_at: AwareDatetime | None = None
+    """When the work may go on that ended for want of the day's money."""
+    accuracy: Accuracy | None = None
+    """How far off the estimates of this repository were before this run; None where that is not known."""
     queue: QueueReport | None = None
     """Only of a run for several issues."""
 

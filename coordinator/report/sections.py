@@ -46,7 +46,10 @@ def _step(step: Step, activity: Activity | None) -> str:
 
 def _activity(activity: Activity) -> str:
     spent = f"{dollars(activity.cost_usd)} of {dollars(activity.cost_limit)}"
-    return f"turn {activity.turn} of {activity.turn_limit}, context {per_cent(activity.context_share)}, {spent}"
+    context = f"context {per_cent(activity.context_share)}"
+    if activity.resets:
+        context += f" after {plural(activity.resets, 'reset')}"
+    return f"turn {activity.turn} of {activity.turn_limit}, {context}, {spent}"
 
 
 def gate_table(report: CleanReport) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from coordinator.report.forecast import forecast_rows
 from coordinator.report.inert import code, inert_cell, link
 from coordinator.report.sections import (
     agent_words,
@@ -16,7 +17,7 @@ from coordinator.report.sections import (
     table,
     verdict_table,
 )
-from coordinator.report.words import clock, dollars, duration, headline, per_cent, plural, tokens
+from coordinator.report.words import clock, dollars, duration, headline, per_cent, plural, resets_in_words, tokens
 
 if TYPE_CHECKING:
     from coordinator.report.redaction import CleanReport
@@ -87,6 +88,8 @@ def _facts_of_work(report: CleanReport) -> list[tuple[str, str]]:
         ("tokens from and to the cache", _cache(report) if usage.total_tokens else ""),
         ("cost", dollars(report.cost_usd)),
         ("peak context", peak),
+        ("context resets", resets_in_words(report)),
+        *forecast_rows(report),
         ("time", duration(report.seconds)),
         ("confinement", report.sandbox),
         ("change", _change(report)),

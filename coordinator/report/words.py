@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from coordinator.report.models import CompactionReport
     from coordinator.report.redaction import CleanReport
 
 _CENT = 0.01
@@ -55,6 +57,22 @@ def tokens(number: int) -> str:
 def plural(number: int, thing: str) -> str:
     """Return ``1 attempt`` or ``3 attempts``."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def reset_line(reset: CompactionReport) -> str:
+    """Return what became of a full context, as plain text."""
+    sizes = f"{tokens(reset.tokens_before)} → {tokens(reset.tokens_after)} tokens"
+    return f"context {reset.kind}: {sizes} ({per_cent(reset.reduction)} less), {dollars(reset.cost_usd)}"
+
+
+def resets_in_words(report: CleanReport) -> str:
+    """Return how often the context was full and how much of it was freed, as plain text; empty if it never was."""
+    resets = report.compactions
+    if not resets:
+        return ""
+    kinds = ", ".join(f"{number} {kind}" for kind, number in Counter(reset.kind for reset in resets).items())
+    freed = 1 - sum(reset.tokens_after for reset in resets) / sum(reset.tokens_before for reset in resets)
+    return f"{kinds}, {per_cent(freed)} less"
 
 
 def headline(report: CleanReport) -> str:

@@ -21,11 +21,13 @@ from coordinator.agent.budget import Budget
 from coordinator.agent.edit import EditTool
 from coordinator.agent.loop import AgentLoop
 from coordinator.agent.model import ModelClient, Patience
+from coordinator.agent.notes import AGAIN, note_request
 from coordinator.agent.output import OutputFiles
 from coordinator.agent.prompt import system_prompt
-from coordinator.agent.protocol import AgentResult, ModelEndpoint, Price, Submission, TurnReport, Usage
+from coordinator.agent.protocol import AgentResult, ModelEndpoint, Price, Submission, TurnReport, Usage, WorkState
 from coordinator.agent.tools import Toolbox
 from coordinator.agent.transcript import Transcript
+from coordinator.configuration import ContextSection
 from coordinator.demo.model_rules import MODELS, ModelLimits
 from coordinator.demo.model_script import Reply, Step, call, say
 from coordinator.demo.model_server import ModelServer
@@ -34,6 +36,9 @@ from tests.support import API_CANARY, FORGE_CANARY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from coordinator.agent.compaction import CompactionResult
+    from coordinator.sandbox.protocol import Sandbox
 
 QUICK = Patience(tries=3, first_wait=0.01, longest_wait=0.02, stall=5.0)
 PRICE = Price(input=2.0, output=10.0, cache_read=0.1, cache_write=2.5)
@@ -151,9 +156,10 @@ class Bench:
     sandbox: ProcessSandbox
     judge: Judge
     reports: list[TurnReport]
+    resets: list[CompactionResult]
 
-    def run(self, task: str = "Solve it.") -> AgentResult:
-        return self.loop.run(task)
+    def run(self, task: str = "Solve it.", **more: Any) -> AgentResult:
+        return self.loop.run(task, **more)
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         lines = self.transcript.read_text(encoding="utf-8").splitlines()
@@ -168,14 +174,22 @@ def agent_step(
     judge: Judge | None = None,
     watcher: Callable[[TurnReport], None] | None = None,
     patience: Patience = QUICK,
+    context: ContextSection | None = None,
+    work_state: Callable[[], WorkState] = lambda: WorkState(git="", verdict=""),
+    confined: Sandbox | None = None,
     **limits: Any,
 ) -> Iterator[Bench]:
-    """Build the agent step from its real parts. `limits` are those of `Budget`."""
+    """Build the agent step from its real parts. `limits` are those of `Budget`.
+
+    Commands run as plain processes, or in a sandbox of the coordinator itself if one is given as `confined`.
+    """
     bounds: dict[str, Any] = {"dollars": 5.0, "tokens": 5_000_000, "turns": 50, "deadline": time.monotonic() + 60}
     budget = Budget(**{**bounds, **limits}, price=model.price)
     sandbox = ProcessSandbox(folder)
-    checkout = sandbox.make_folder("checkout-")
+    room: Sandbox = confined or sandbox
+    checkout = room.make_folder("checkout-")
     reports: list[TurnReport] = []
+    resets: list[CompactionResult] = []
     judge = judge or Judge()
 
     def watch(report: TurnReport) -> None:
@@ -185,12 +199,12 @@ def agent_step(
 
     path = folder / "transcript.jsonl"
     with (
-        OutputFiles(sandbox.make_folder("output-")) as files,
+        OutputFiles(room.make_folder("output-")) as files,
         Transcript(path, redact) as transcript,
         ModelClient(model, deadline=budget.deadline, charge=budget.charge, patience=patience) as client,
     ):
         bash = BashTool(
-            sandbox,
+            room,
             checkout,
             files,
             environment={"PROJECT": "sample"},
@@ -198,7 +212,7 @@ def agent_step(
             remaining_seconds=lambda: budget.remaining_seconds,
             redact=redact,
         )
-        tools = Toolbox([bash, EditTool(sandbox, checkout, python=sys.executable)])
+        tools = Toolbox([bash, EditTool(room, checkout, python=sys.executable)])
         loop = AgentLoop(
             client,
             tools,
@@ -208,8 +222,11 @@ def agent_step(
             judge=judge,
             system=system_prompt(),
             redact=redact,
+            context=context or ContextSection(),
+            work_state=work_state,
+            on_reset=resets.append,
         )
-        yield Bench(loop, budget, checkout, path, sandbox, judge, reports)
+        yield Bench(loop, budget, checkout, path, sandbox, judge, reports, resets)
 
 
 @contextmanager
@@ -219,6 +236,11 @@ def strict_server(script: Sequence[Step | Callable[[Any], Reply]], **settings: A
         yield server
     assert server.refused == []
     assert server.steps_left == 0
+
+
+def asks_for_note(body: Any) -> bool:
+    """Whether a request asks for a note on the work, for the first or the second time."""
+    return body["messages"][-1]["content"][-1].get("text") in {note_request(), AGAIN}
 
 
 def results(server: ModelServer, request: int = -1) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from coordinator.agent.loop import MOST_CALLS
 from coordinator.agent.protocol import Ending, StopRequested, Submission, TurnReport
 from coordinator.demo.model_script import Broken, call, say, thinking
 from coordinator.errors import Misconfigured, Unreachable
@@ -313,23 +314,24 @@ def test_a_model_that_cannot_be_reached_ends_the_work_as_failed(tmp_path: Path) 
     assert result.cost_usd == pytest.approx(step.budget.cost_usd)
 
 
-def test_a_context_that_is_full_ends_the_work_before_the_call(tmp_path: Path) -> None:
-    small = {"context_limit": 9_000, "max_output_tokens": 4_000}
-    script = [say(call("bash", {"command": "seq 1 4000"}))]
-    with strict_server(script) as server, agent_step(tmp_path, endpoint(server, **small)) as step:
-        result = step.run()
-    assert result.ending is Ending.BUDGET
-    assert "9000 tokens" in result.reason
-    assert len(server.requests) == 1
+def test_more_calls_than_a_reply_may_hold_do_not_run_and_nothing_is_submitted(tmp_path: Path) -> None:
+    calls = [call("bash", {"command": f"touch {number}"}) for number in range(MOST_CALLS + 2)]
+    many = say(call("submit", {"summary": "Too early."}), *calls)
+    with strict_server([many, DONE]) as server, agent_step(tmp_path, endpoint(server)) as step:
+        assert step.run().ending is Ending.ACCEPTED
+    assert [summary for summary, _ in step.judge.asked] == ["All done."]
+    assert {path.name for path in step.checkout.iterdir()} == {str(number) for number in range(MOST_CALLS - 1)}
+    submitted, *others = results(server)
+    assert "Nothing was submitted" in submitted["content"]
+    assert [bool(result.get("is_error")) for result in others] == [False] * (MOST_CALLS - 1) + [True] * 3
+    assert "8 calls" in others[-1]["content"]
 
 
-def test_a_reply_that_fills_the_context_ends_the_work_and_its_cut_call_does_not_run(tmp_path: Path) -> None:
-    cut = say(call("bash", {"command": "touch cut"}), stop_reason="model_context_window_exceeded")
-    with strict_server([cut]) as server, agent_step(tmp_path, endpoint(server)) as step:
-        result = step.run()
-    assert result.ending is Ending.BUDGET
-    assert "does not fit" in result.reason
-    assert list(step.checkout.iterdir()) == []
+def test_as_many_calls_as_a_reply_may_hold_all_run(tmp_path: Path) -> None:
+    calls = [call("bash", {"command": f"touch {number}"}) for number in range(MOST_CALLS)]
+    with strict_server([say(*calls), DONE]) as server, agent_step(tmp_path, endpoint(server)) as step:
+        assert step.run().ending is Ending.ACCEPTED
+    assert len(list(step.checkout.iterdir())) == MOST_CALLS
 
 
 def test_requests_share_their_beginning_byte_for_byte(tmp_path: Path) -> None:

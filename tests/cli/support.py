@@ -28,7 +28,9 @@ PROJECT = Path(__file__).parents[2]
 BRANCH = "coordinator/issue-7"
 NAP = "sleep 4321.5"
 """What runs when a run is interrupted; nothing else on the machine sleeps that long."""
-LINT_ONLY = "gates:\n  build: {enabled: false}\n  test: {enabled: false}\n  coverage: {enabled: false}\n"
+LINT_ONLY = (
+    "gates:\n  build: {enabled: false}\n  test: {enabled: false}\n  coverage: {enabled: false}\nescalate: false\n"
+)
 FILES = {".coordinator.yml": LINT_ONLY, "tool.py": "ONE = 1\n", "README.md": "# Tool\n"}
 ISSUE = (
     "---\nnumber: 7\ntitle: Add a second number\ndifficulty: easy\nestimated_context: 1000\n---\n\n"

@@ -4,14 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from coordinator.demo.model_script import say
 from coordinator.forge.local import LocalForge
-from tests.cli.support import ISSUE, PLAN_KEYS, Project, Shell, make_project, snapshot, the_model
+from tests.cli.support import (
+    FILES,
+    GOOD,
+    ISSUE,
+    LINT_ONLY,
+    PLAN_KEYS,
+    Project,
+    Shell,
+    make_project,
+    snapshot,
+    submit,
+    the_model,
+)
 from tests.standins.forge_server import ForgeServer
 from tests.support import FORGE_CANARY, commit_files, git
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from coordinator.demo.model_script import Reply
 
 
 def test_a_plan_is_one_document_and_writes_nothing(shell: Shell, project: Project, tmp_path: Path) -> None:
@@ -51,6 +67,55 @@ def test_what_an_issue_does_not_say_the_model_is_asked(shell: Shell, tmp_path: P
     assert model.requests[0].body["model"] == "claude-sonnet-5-5"
     assert ended.document["metadata"]["source"]["difficulty"] == "model"
     assert ended.document["agent"] == "opus"
+
+
+def run_once(shell: Shell, project: Project, *script: Reply) -> float:
+    """Work on the issue; return the cost."""
+    with the_model(shell, *script):
+        ended = shell.run("work", project.issue, "--repo", project.folder, "--format", "json")
+    cost = ended.document["cost_usd"]
+    assert isinstance(cost, float)
+    return cost
+
+
+def test_a_plan_says_what_the_work_will_cost(shell: Shell, project: Project) -> None:
+    words = ("plan", project.issue, "--repo", project.folder)
+    estimate = shell.run(*words, "--format", "json").document["estimate"]
+    assert 0.001 < estimate["cost_usd"] < 0.1
+    assert estimate["so_far"] is None
+    assert f"cost:       about ${estimate['cost_usd']:.2f}\n" in shell.run(*words).out
+    assert "so far:" not in shell.run(*words).out
+
+
+def test_a_plan_says_how_far_off_estimates_were_so_far(shell: Shell, project: Project, tmp_path: Path) -> None:
+    words = ("plan", project.issue, "--repo", project.folder)
+    planned = shell.run(*words, "--format", "json").document["estimate"]
+    cost = run_once(shell, project, GOOD, submit())
+    before = snapshot(tmp_path)
+    ended = shell.run(*words, "--format", "json")
+    assert snapshot(tmp_path) == before
+    so_far = ended.document["estimate"]["so_far"]
+    assert so_far["cost"]["median"] == pytest.approx(cost / planned["cost_usd"], abs=0.001)
+    assert 0 < so_far["context"]["median"] < 1
+    assert so_far["context"]["runs"] == so_far["cost"]["runs"] == 1
+    text = shell.run(*words).out
+    assert f"so far:     1 run, context {so_far['context']['median']:.1f} x the estimate, cost " in text
+
+
+def test_a_run_that_was_broken_off_says_nothing_about_estimates(shell: Shell, tmp_path: Path) -> None:
+    project = make_project(tmp_path, {**FILES, ".coordinator.yml": f"budget: {{run: {{turns: 1}}}}\n{LINT_ONLY}"})
+    run_once(shell, project, GOOD)
+    ended = shell.run("plan", project.issue, "--repo", project.folder, "--format", "json")
+    assert ended.document["estimate"]["so_far"] is None
+
+
+def test_a_plan_is_made_without_what_is_remembered_too(shell: Shell, project: Project) -> None:
+    run_once(shell, project, GOOD, submit())
+    state = project.folder / ".git" / "coordinator" / "state"
+    (state / "issues" / "7.json").write_text("{", encoding="utf-8")
+    ended = shell.run("plan", project.issue, "--repo", project.folder, "--format", "json")
+    assert (ended.code, ended.document["estimate"]["so_far"]) == (0, None)
+    assert ended.err.startswith("coordinator: warning: how far off earlier estimates were is not known: issues/7.json")
 
 
 def test_no_key_names_the_variables(shell: Shell, project: Project) -> None:

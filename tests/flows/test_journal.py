@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from coordinator.agent.compaction import CompactionResult, ResetKind
 from coordinator.agent.protocol import TurnReport, Usage
 from coordinator.configuration import RunBudget
 from coordinator.errors import Unreachable
@@ -80,6 +81,22 @@ def test_turns_add_to_what_was_used_before_and_keep_the_peak() -> None:
     activity = kept.report.activity
     assert activity is not None
     assert (activity.attempt, activity.turn, activity.cost_usd) == (1, 2, 0.7)
+
+
+def test_a_reset_is_one_line_of_the_log_and_of_the_timeline_and_stays_in_the_record() -> None:
+    lines = Lines()
+    kept = journal(lines)
+    result = CompactionResult(ResetKind.COMPACTED, 100_000, 25_000, seconds=9.5, cost_usd=0.02, note="Done: a.py.")
+    kept.reset(result)
+    kept.reset(result)
+    line = "context compacted: 100,000 → 25,000 tokens (75 % less), $0.02"
+    assert lines.said == [line, line]
+    assert [(entry.text, entry.seconds) for entry in kept.report.timeline] == [(line, 9.5)] * 2
+    assert [(reset.kind, reset.reduction) for reset in kept.report.compactions] == [("compacted", 0.75)] * 2
+    usage = Usage(output_tokens=1)
+    kept.turn(TurnReport(3, "ls", 10, 0.1, cost_usd=0, usage=usage, resets=2), RunBudget(), (Usage(), 0.0))
+    assert kept.report.activity is not None
+    assert kept.report.activity.resets == 2
 
 
 def test_a_comment_that_fails_is_said_once_and_tried_again_at_the_end() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from coordinator.configuration import AgentSection, PriceSection
 from coordinator.errors import Misconfigured
-from coordinator.planning.assignment import Assignment, assign
+from coordinator.planning.assignment import Assignment, assign, more_capable
 from coordinator.planning.endpoints import unavailable_agents
 from coordinator.planning.profiles import AGENT_PROFILES, configured_profiles
 from tests.planning.support import FakeVariables, estimate, metadata
@@ -157,3 +157,41 @@ def test_a_wish_that_cannot_be_fulfilled_is_said(wish: str, why: str) -> None:
     result = choose("easy", 1_000, wish=wish)
     assert result.agent == "haiku"
     assert result.reason.endswith(why)
+
+
+def better(
+    used: str, tokens: int = 30_000, *, agents: dict[str, AgentSection] | None = None, free: bool = False
+) -> str:
+    """Return who takes over from an agent; empty for nobody."""
+    profiles = configured_profiles(agents or {})
+    unavailable = unavailable_agents(profiles, FakeVariables(ALL if free else ANTHROPIC))
+    found = more_capable(profiles[used], estimate(tokens), profiles, unavailable=unavailable)
+    return found.name if found else ""
+
+
+@pytest.mark.parametrize(
+    ("used", "with_anthropic", "with_all"),
+    [
+        ("haiku", "sonnet", "glm"),
+        ("minimax", "sonnet", "glm"),
+        ("glm", "opus", "opus"),
+        ("sonnet", "opus", "opus"),
+        ("opus", "", ""),
+    ],
+)
+def test_the_cheapest_of_the_more_capable_takes_over(used: str, with_anthropic: str, with_all: str) -> None:
+    assert better(used) == with_anthropic
+    assert better(used, free=True) == with_all
+
+
+def test_who_takes_over_has_room_a_key_and_is_enabled() -> None:
+    assert better("haiku", 64_001, free=True) == "sonnet", "glm holds too little"
+    assert better("haiku", 100_001) == ""
+    assert better("haiku", agents={"sonnet": AgentSection(enabled=False)}) == "opus"
+    assert better("haiku", agents={"sonnet": AgentSection(api_key_env="OTHER_KEY")}) == "opus"
+
+
+def test_an_agent_for_hard_issues_alone_is_more_capable() -> None:
+    own = AgentSection(model="m", base_url="http://h.example", capabilities=("hard",))
+    assert better("haiku", agents={"hero": own}) == "hero"
+    assert better("hero", agents={"hero": own}) == ""

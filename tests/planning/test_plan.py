@@ -203,6 +203,7 @@ def test_the_text_for_people_has_no_control_characters() -> None:
         "blocks",
         "agent",
         "why",
+        "cost",
         "ready",
         "note",
     ]

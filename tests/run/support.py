@@ -33,7 +33,9 @@ Document: TypeAlias = "dict[str, JsonValue]"
 PAYLOADS = Path(__file__).parents[1] / "payloads" / "gitea"
 DOCUMENT = TypeAdapter(dict[str, JsonValue])
 BRANCH = "coordinator/issue-1"
-LINT_ONLY = "gates:\n  build: {enabled: false}\n  test: {enabled: false}\n  coverage: {enabled: false}\n"
+LINT_ONLY = (
+    "gates:\n  build: {enabled: false}\n  test: {enabled: false}\n  coverage: {enabled: false}\nescalate: false\n"
+)
 FILES = {".coordinator.yml": LINT_ONLY, "tool.py": "ONE = 1\n", "README.md": "# Tool\n"}
 TITLE = "Add a second number"
 BODY = "`tool.py` needs `TWO`.\n\n## Difficulty\n\neasy\n\n## Context Estimate\n\n1000 tokens\n"

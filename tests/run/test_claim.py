@@ -12,6 +12,7 @@ import pytest
 from coordinator.commands.building import load_settings, make_forge
 from coordinator.events.permission import Permissions
 from coordinator.flows.claim import BETWEEN_LOOKS, IssueClaim
+from coordinator.flows.run_money import RunMoney
 from coordinator.flows.work_order import WorkOrder
 from coordinator.report.models import Outcome, RunReport
 from coordinator.settings import read_environment
@@ -64,6 +65,7 @@ def claim_in(client: Forge, warnings: list[str]) -> Callable[[Claims, Watch], Is
             forge=client,
             settings=settings,
             permissions=Permissions(client, settings.configuration.allow),
+            money=RunMoney(settings, claims, 1),
             warn=warnings.append,
             now=watch,
         )

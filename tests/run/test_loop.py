@@ -69,6 +69,7 @@ def loop_with(job: Job, said: list[str]) -> Iterator[Callable[[Works], Orchestra
                 say=said.append,
                 tell=lambda number, outcome, reason: said.append(f"told #{number} {outcome}: {reason}"),
                 work=works,
+                forget=lambda number: said.append(f"forgot #{number}"),
             )
         )
 
