@@ -10,6 +10,8 @@ PYTHON ?= $(or $(shell for python in python3 python3.14 python3.13 python3.12 py
 UV ?= uv
 ARGS ?=
 BIN := .venv/bin
+COMPILE = $(UV) pip compile pyproject.toml --quiet --universal --all-extras --generate-hashes --no-annotate \
+  --custom-compile-command "make lock"
 COUNTS := .pytest_cache/counts.xml
 
 define PRINT_COUNTS
@@ -40,12 +42,12 @@ lint: environment
 types: environment
 	$(BIN)/python -m mypy
 
-environment: ## Make .venv from requirements.lock, or find it current
+environment: ## Make .venv from requirements-dev.lock, or find it current
 	@$(PYTHON) -I coordinator/install.py --dev .venv >/dev/null
 
-lock: ## Write requirements.lock anew from pyproject.toml (needs uv)
-	$(UV) pip compile pyproject.toml --quiet --upgrade --universal --all-extras --generate-hashes --no-annotate \
-	  --custom-compile-command "make lock" --output-file requirements.lock
+lock: ## Write the lock files anew from pyproject.toml (needs uv)
+	$(COMPILE) --upgrade --output-file requirements.lock
+	$(COMPILE) --group test --constraint requirements.lock --output-file requirements-dev.lock
 
 schema: environment ## Write docs/coordinator.schema.json anew from the models
 	@$(BIN)/python -m coordinator.configuration_schema > docs/coordinator.schema.json.new

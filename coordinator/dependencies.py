@@ -3,7 +3,8 @@
 An environment counts only once its marker is there, and the marker is renamed into place when all is done, under a
 lock that the kernel drops with the process: a kill in the middle and two jobs at once leave nothing half made.
 
-Everything comes as wheels whose hashes stand in ``requirements.lock``; no code of a package runs while it is
+Everything comes as wheels whose hashes stand in ``requirements.lock``, or for development in
+``requirements-dev.lock``, which has what only the tests need as well; no code of a package runs while it is
 installed. `uv` is used where there is one, else some pip. Standard library only.
 """
 
@@ -39,7 +40,7 @@ KEPT_VARIABLES = re.compile(
 
 
 def prepare_environment(argv: Sequence[str], project: Path, environ: Mapping[str, str]) -> Path:
-    """Return the python of the environment that the command line asks for; `project` holds the lock file.
+    """Return the python of the environment that the command line asks for; `project` holds the lock files.
 
     Raises `Misconfigured` for wrong use or when there is nothing to install with, `Unreachable` when it failed.
     """
@@ -47,7 +48,7 @@ def prepare_environment(argv: Sequence[str], project: Path, environ: Mapping[str
     folders = [Path(text) for text in argv[development:] if text]
     if not folders or (development and len(folders) > 1):
         raise Misconfigured("No folder was given", mend="Usage: install.py ROOT... or install.py --dev FOLDER")
-    lock_file = project / "requirements.lock"
+    lock_file = project / ("requirements-dev.lock" if development else "requirements.lock")
     key = environment_key(lock_file.read_bytes())
     folder = folders[0].absolute() if development else usable_root(folders) / "coordinator" / key
 

@@ -47,18 +47,19 @@ class Change:
 
 
 def copy_to(folder: Path) -> Path:
-    """Copy what the tests need; return the folder."""
+    """Copy what the tests need, and what of it is compiled already: that stays valid, as times are kept too."""
     for name in ("coordinator", "tests"):
-        shutil.copytree(ROOT / name, folder / name)  # with what is compiled already, as the time of a file is kept
+        half_written = shutil.ignore_patterns("*.pyc.*")
+        shutil.copytree(ROOT / name, folder / name, ignore=half_written)
     shutil.copy(ROOT / "pyproject.toml", folder)
     return folder
 
 
 def run_tests(folder: Path, *nodes: str) -> subprocess.CompletedProcess[str]:
-    """Run tests in a process that has the source of this folder."""
+    """Run tests in a process that has the source of this folder, and no plugin, as these take seconds to load."""
     options = ("-q", "-rf", "--tb=short", "-p", "no:cacheprovider", f"--basetemp={folder / 'kept'}")
-    ours = ("PYTEST_", "COV", "PYTHONDONTWRITEBYTECODE")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    left_out = ("PYTEST_", "COV", "PYTHONDONTWRITEBYTECODE")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     environment |= {"PYTHONPATH": str(folder), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "COLUMNS": "1000"}
     command = [sys.executable, "-c", CHILD, str(folder), *options, *nodes]
     return subprocess.run(

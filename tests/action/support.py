@@ -41,13 +41,14 @@ def make_wheel(folder: Path, name: str) -> tuple[Path, str]:
 
 
 def make_project(folder: Path, *, sha256: str, name: str = "tiny") -> Path:
-    """Make a checkout with the real installer and a lock of one package."""
+    """Make a checkout with the real installer and locks of one package."""
     package = folder / "coordinator"
     package.mkdir(parents=True)
     for file in INSTALLER_FILES:
         shutil.copy(ROOT / "coordinator" / file, package / file)
     (package / "__main__.py").write_text("import sys, tiny\nprint(tiny.NAME, sys.argv[1:], sys.path[0])\n", "utf-8")
-    (folder / "requirements.lock").write_text(f"{name}==1.0 --hash=sha256:{sha256}\n", "utf-8")
+    for lock in ("requirements.lock", "requirements-dev.lock"):
+        (folder / lock).write_text(f"{name}==1.0 --hash=sha256:{sha256}\n", "utf-8")
     return folder
 
 

@@ -10,6 +10,7 @@ import pytest
 from tests.action.support import ROOT
 
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+DEV_LOCK = (ROOT / "requirements-dev.lock").read_text(encoding="utf-8")
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -57,14 +58,15 @@ def test_ci_runs_the_tests_from_anywhere() -> None:
     assert done.stdout == f"{ROOT}\ntest\n"
 
 
-def test_everything_in_the_lock_is_pinned_with_hashes_and_comes_from_no_named_index() -> None:
-    requirements = [line for line in LOCK.splitlines() if line and not line.startswith((" ", "#"))]
+@pytest.mark.parametrize("lock", [LOCK, DEV_LOCK], ids=["action", "development"])
+def test_everything_in_the_lock_is_pinned_with_hashes_and_comes_from_no_named_index(lock: str) -> None:
+    requirements = [line for line in lock.splitlines() if line and not line.startswith((" ", "#"))]
     assert len(requirements) > 20
     for requirement in requirements:
         assert re.match(r"[a-z0-9.-]+==\S+( ; .+)? \\$", requirement), requirement
-    assert "://" not in LOCK
-    assert LOCK.count("--hash=sha256:") > len(requirements)
-    assert "#    make lock" in LOCK
+    assert "://" not in lock
+    assert lock.count("--hash=sha256:") > len(requirements)
+    assert "#    make lock" in lock
 
 
 def test_the_lock_has_what_the_project_names() -> None:
@@ -72,6 +74,12 @@ def test_the_lock_has_what_the_project_names() -> None:
     names = {name.lower() for name in re.findall(r'"([a-zA-Z0-9-]+)>=', project)} - {"python"}
     locked = set(re.findall(r"^([a-z0-9.-]+)==", LOCK, re.MULTILINE))
     assert names <= locked
+
+
+def test_only_the_tests_have_the_second_judge_and_all_else_is_the_same() -> None:
+    pinned, more = (set(re.findall(r"^[a-z0-9.-]+==\S+", lock, re.MULTILINE)) for lock in (LOCK, DEV_LOCK))
+    assert pinned < more
+    assert {name.partition("==")[0] for name in more - pinned} == {"llmock", "python-multipart"}
 
 
 def test_the_licence_is_whole() -> None:
