@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import anthropic
 import httpx2
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, JsonValue, ValidationError
 
 from coordinator.agent.conversation import BYTES_PER_TOKEN, estimate_tokens
 from coordinator.agent.failures import Transient, UnusableAnswer, excerpt, host, judge, no_address, no_api
@@ -19,15 +19,13 @@ from coordinator.agent.protocol import Usage
 from coordinator.agent.reply import UnusableReply, read_reply
 from coordinator.agent.streaming import Arrival, first_bytes, read_stream
 from coordinator.agent.watchdog import Watchdog, hang_up
+from coordinator.agent.wire import BodyWriter
 from coordinator.errors import BudgetExceeded, Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
     from typing import Self
-
-    from anthropic.lib.streaming import MessageStream, MessageStreamManager
-    from anthropic.types import JSONOutputFormatParam, MessageParam, ToolUnionParam
 
     from coordinator.agent.protocol import ModelEndpoint
     from coordinator.agent.reply import Block, Message, Reply
@@ -41,6 +39,7 @@ KEY_PLACEHOLDER = "none"
 ANSWER_TOKENS = 8_000
 """Limit of a structured answer, thinking included."""
 CONNECT_SECONDS = 10.0
+THINKING: Mapping[str, JsonValue] = {"type": "adaptive", "display": "summarized"}
 SENT_HEADERS = frozenset(
     {"host", "accept", "accept-encoding", "connection", "user-agent", "content-length", "content-type"}
     | {"anthropic-version", "authorization"}
@@ -116,6 +115,7 @@ class ModelClient:
         self._deadline = deadline
         self._charge = charge
         self._patience = patience or Patience()
+        self._bodies = BodyWriter()
         secure = endpoint.base_url.lower().startswith("https:")
         self._http = httpx2.Client(
             follow_redirects=False,  # a redirect would carry the conversation, and the key, to another address
@@ -222,33 +222,39 @@ class ModelClient:
         except anthropic.APIConnectionError as error:
             raise Transient(f"{type(error.__cause__ or error).__name__}: {error.__cause__ or error}") from None
 
-    def _stream(self, request: Request) -> MessageStreamManager[None]:
-        ours = self.endpoint
-        vendor = ours.vendor_features
+    def _stream(self, request: Request) -> anthropic.Stream[object]:
+        """Send a request, and return the events of the answer as they come: as JSON, without pings."""
         read = min(self._patience.stall, self._remaining())
-        wanted: JSONOutputFormatParam | None = None
-        if request.schema is not None:
-            wanted = {"type": "json_schema", "schema": cast("dict[str, object]", request.schema)}
-        return self._sdk.messages.stream(
-            model=ours.model,
-            max_tokens=request.max_tokens or ours.max_output_tokens,
-            system=request.system or anthropic.omit,
-            tools=cast("Sequence[ToolUnionParam]", request.tools) or anthropic.omit,
-            messages=cast("Sequence[MessageParam]", request.messages),
-            cache_control={"type": "ephemeral"} if vendor else anthropic.omit,
-            thinking={"type": "adaptive", "display": "summarized"} if vendor else anthropic.omit,
-            output_config={"format": wanted} if wanted else anthropic.omit,
-            timeout=httpx2.Timeout(read, connect=min(CONNECT_SECONDS, read)),
+        return self._sdk.post(
+            "/v1/messages",
+            cast_to=object,
+            content=self._body(request),
+            options={"timeout": httpx2.Timeout(read, connect=min(CONNECT_SECONDS, read))},
+            stream=True,
+            stream_cls=anthropic.Stream[object],
         )
 
-    def _read(self, stream: MessageStream[None], request: Request) -> Reply:
+    def _body(self, request: Request) -> bytes:
+        ours = self.endpoint
+        vendor: Block = {"cache_control": {"type": "ephemeral"}, "thinking": dict(THINKING)}
+        after: Block = {
+            "model": ours.model,
+            **(vendor if ours.vendor_features else {}),
+            **({"output_config": {"format": _format(request.schema)}} if request.schema is not None else {}),
+            **({"system": request.system} if request.system else {}),
+            **({"tools": list(request.tools)} if request.tools else {}),
+            "stream": True,
+        }
+        return self._bodies.write({"max_tokens": request.max_tokens or ours.max_output_tokens}, request.messages, after)
+
+    def _read(self, stream: anthropic.Stream[object], request: Request) -> Reply:
         """Read one reply to its end and charge for it, whether or not it turns out to be whole."""
         arrival = Arrival()
         watchdog = Watchdog(lambda: hang_up(stream.response), stall=self._patience.stall, deadline=self._deadline)
         try:
             with watchdog:
                 if "event-stream" not in stream.response.headers.get("content-type", "event-stream"):
-                    raise no_api(self.endpoint, first_bytes(stream))
+                    raise no_api(self.endpoint, first_bytes(stream.response))
                 reply = read_reply(read_stream(stream, arrival, watchdog.progress))
                 estimated = not arrival.usage.prompt_tokens
                 return replace(reply, usage=self._counted(arrival, request), estimated=estimated)
@@ -289,6 +295,10 @@ class ModelClient:
             request.headers["Authorization"] = f"Bearer {key}"
         else:
             request.headers.pop("Authorization", None)
+
+
+def _format(schema: Block) -> Block:
+    return {"type": "json_schema", "schema": schema}
 
 
 def _user(text: str) -> Message:

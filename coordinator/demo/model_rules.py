@@ -88,7 +88,9 @@ def _check_tools(tools: object) -> None:
             raise ApiError(f"tools.{position}.input_schema: Field required")
         if schema.get("type") != "object":
             raise ApiError(f"tools.{position}.input_schema.type: Input should be 'object'")
-        unknown = sorted(set(tool) - {"name", "description", "input_schema", "cache_control", "strict"})
+        if tool.get("type", "custom") != "custom":  # the type that a tool of one's own has where none is said
+            raise ApiError(f"tools.{position}.type: Input should be 'custom'")
+        unknown = sorted(set(tool) - {"type", "name", "description", "input_schema", "cache_control", "strict"})
         if unknown:
             raise ApiError(f"tools.{position}.{unknown[0]}: Extra inputs are not permitted")
     if len(set(names)) != len(names):

@@ -85,9 +85,9 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """A reply that depends on the request."""
+    """A reply, or a failure, that depends on the request."""
 
-    answer: Callable[[Json], Reply]
+    answer: Callable[[Json], Reply | Failure | Broken]
     when: Predicate = any_request
     repeat: bool = False
 

@@ -147,6 +147,7 @@ def test_what_the_api_takes(change: dict[str, Any]) -> None:
         ({"tools": ["x"]}, "tools.0.name"),
         ({"tools": [{**TOOL, "name": "a b"}]}, "tools.0.name"),
         ({"tools": [{"name": "bash", "type": "bash_20250124"}]}, "tools.0.input_schema: Field required"),
+        ({"tools": [{**TOOL, "type": "of_tomorrow"}]}, "tools.0.type: Input should be 'custom'"),
         ({"tools": [{**TOOL, "input_schema": {"type": "array"}}]}, "input_schema.type"),
         ({"tools": [{**TOOL, "more": 1}]}, "tools.0.more: Extra inputs"),
         ({"tools": [TOOL, TOOL]}, "names must be unique"),
