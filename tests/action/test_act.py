@@ -18,7 +18,8 @@ import pytest
 
 from coordinator.demo.model_server import ModelServer
 from tests.action.support import ROOT
-from tests.run.support import BODY, GOOD, LINT_ONLY, TITLE, found_in, submit
+from tests.run.support import BODY, TITLE, found_in
+from tests.small_project import GOOD, LINT_ONLY, submit
 from tests.standins.forge_server import ForgeServer
 from tests.support import API_CANARY, FORGE_CANARY, git, make_repository
 

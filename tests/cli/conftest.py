@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.support import FOREIGN, Project, Shell, make_project
+from tests.cli.support import Project, Shell, make_project
+from tests.small_project import FOREIGN
 from tests.support import API_CANARY
 
 if TYPE_CHECKING:

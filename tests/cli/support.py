@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coordinator.cli import main
-from coordinator.demo.model_script import call, say
 from coordinator.demo.model_server import ModelServer
+from tests.small_project import FILES
 from tests.support import API_CANARY, GIT_ENVIRONMENT, git, make_repository
 
 if TYPE_CHECKING:
@@ -28,31 +28,10 @@ PROJECT = Path(__file__).parents[2]
 BRANCH = "coordinator/issue-7"
 NAP = "sleep 4321.5"
 """What runs when a run is interrupted; nothing else on the machine sleeps that long."""
-LINT_ONLY = (
-    "gates:\n  build: {enabled: false}\n  test: {enabled: false}\n  coverage: {enabled: false}\nescalate: false\n"
-)
-FILES = {".coordinator.yml": LINT_ONLY, "tool.py": "ONE = 1\n", "README.md": "# Tool\n"}
 ISSUE = (
     "---\nnumber: 7\ntitle: Add a second number\ndifficulty: easy\nestimated_context: 1000\n---\n\n"
     "`tool.py` needs `TWO`.\n"
 )
-FOREIGN = ("GITHUB_", "GITEA_", "FORGEJO_", "INPUT_", "RUNNER_", "ANTHROPIC_", "GLM_", "MINIMAX_", "GIT_")
-"""What belongs to a job, a server or a person, and may have no say in a test."""
-
-
-def bash(command: str) -> Reply:
-    """Let the agent run a command."""
-    return say(call("bash", {"command": command}))
-
-
-def submit(summary: str = "Add TWO") -> Reply:
-    """Let the agent hand in its work."""
-    return say(call("submit", {"summary": summary}))
-
-
-GOOD = bash("printf 'TWO = 2\\n' >> tool.py")
-BAD = bash("printf 'import os\\n' >> tool.py")
-MEND = bash("printf 'ONE = 1\\nTWO = 2\\n' > tool.py")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.support import FILES, ISSUE, LINT_ONLY, Project, Shell, make_project, snapshot, the_model
+from tests.cli.support import ISSUE, Project, Shell, make_project, snapshot, the_model
+from tests.small_project import FILES, LINT_ONLY
 from tests.support import commit_files, git, make_repository
 
 if TYPE_CHECKING:

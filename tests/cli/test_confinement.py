@@ -17,7 +17,8 @@ from coordinator.forge.local import LocalForge
 from coordinator.report.models import Outcome
 from coordinator.sandbox.confined import ConfinedSandbox
 from coordinator.settings import read_environment
-from tests.cli.support import GOOD, Project, Shell, submit, the_model
+from tests.cli.support import Project, Shell, the_model
+from tests.small_project import GOOD, submit
 from tests.support import API_CANARY
 
 if TYPE_CHECKING:

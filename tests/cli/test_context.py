@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from coordinator.agent.handoff import INTRODUCTION
 from coordinator.demo.model_script import say
 from tests.agent.support import asks_for_note
-from tests.cli.support import FILES, GOOD, LINT_ONLY, Shell, bash, make_project, submit, the_model
+from tests.cli.support import Shell, make_project, the_model
+from tests.small_project import FILES, GOOD, LINT_ONLY, bash, submit
 from tests.support import API_CANARY
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import pytest
 
 from coordinator.workspace.objects import TrustedRepository
 from coordinator.workspace.uncommitted import uncommitted
-from tests.cli.support import FILES, LINT_ONLY, Project, Shell, check_verdict, persons_own
+from tests.cli.support import Project, Shell, check_verdict, persons_own
+from tests.small_project import FILES, LINT_ONLY
 from tests.support import commit_files, git, make_repository, write_files
 
 if TYPE_CHECKING:

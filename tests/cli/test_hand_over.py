@@ -18,7 +18,8 @@ from coordinator.forge.protocol import PullRequestForbidden
 from coordinator.report.models import Outcome, StepState
 from coordinator.settings import read_environment
 from coordinator.workspace.objects import TrustedRepository
-from tests.cli.support import BRANCH, GOOD, Project, Shell, submit, the_model
+from tests.cli.support import BRANCH, Project, Shell, the_model
+from tests.small_project import GOOD, submit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

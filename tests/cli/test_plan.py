@@ -8,19 +8,8 @@ import pytest
 
 from coordinator.demo.model_script import say
 from coordinator.forge.local import LocalForge
-from tests.cli.support import (
-    FILES,
-    GOOD,
-    ISSUE,
-    LINT_ONLY,
-    PLAN_KEYS,
-    Project,
-    Shell,
-    make_project,
-    snapshot,
-    submit,
-    the_model,
-)
+from tests.cli.support import ISSUE, PLAN_KEYS, Project, Shell, make_project, snapshot, the_model
+from tests.small_project import FILES, GOOD, LINT_ONLY, submit
 from tests.standins.forge_server import ForgeServer
 from tests.support import FORGE_CANARY, commit_files, git
 

@@ -11,22 +11,18 @@ from typing import TYPE_CHECKING
 from coordinator.demo.model_script import say
 from tests.cli.support import (
     BRANCH,
-    FILES,
-    GOOD,
-    LINT_ONLY,
     NAP,
     Project,
     Shell,
-    bash,
     check_report,
     everything_in,
     make_project,
     napping,
     persons_own,
-    submit,
     the_model,
     wait_until,
 )
+from tests.small_project import FILES, GOOD, LINT_ONLY, bash, submit
 from tests.support import API_CANARY, git
 
 if TYPE_CHECKING:

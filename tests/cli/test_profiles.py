@@ -11,7 +11,8 @@ import pytest
 
 from coordinator.demo.model_rules import MODELS, ModelLimits
 from coordinator.demo.model_server import ModelServer
-from tests.cli.support import BAD, FILES, LINT_ONLY, MEND, Shell, make_project, submit
+from tests.cli.support import Shell, make_project
+from tests.small_project import BAD, FILES, LINT_ONLY, MEND, submit
 from tests.support import API_CANARY
 
 if TYPE_CHECKING:

@@ -10,24 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from coordinator.demo.model_script import Broken, Failure
-from tests.cli.support import (
-    BAD,
-    BRANCH,
-    FILES,
-    GOOD,
-    LINT_ONLY,
-    MEND,
-    NAP,
-    Project,
-    Shell,
-    bash,
-    check_report,
-    make_project,
-    napping,
-    submit,
-    the_model,
-    wait_until,
-)
+from tests.cli.support import BRANCH, NAP, Project, Shell, check_report, make_project, napping, the_model, wait_until
+from tests.small_project import BAD, FILES, GOOD, LINT_ONLY, MEND, bash, submit
 from tests.support import git
 
 if TYPE_CHECKING:

@@ -19,23 +19,17 @@ from coordinator.demo.model_server import ModelServer
 from coordinator.forge.local import LocalForge
 from coordinator.settings import read_environment
 from tests.cli.support import (
-    BAD,
     BRANCH,
-    FILES,
-    GOOD,
     ISSUE,
-    LINT_ONLY,
-    MEND,
     Project,
     Shell,
-    bash,
     check_report,
     make_project,
     persons_own,
     snapshot,
-    submit,
     the_model,
 )
+from tests.small_project import BAD, FILES, GOOD, LINT_ONLY, MEND, bash, submit
 from tests.support import commit_files, git, write_files
 
 if TYPE_CHECKING:

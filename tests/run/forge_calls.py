@@ -29,7 +29,8 @@ from tests.run.queueing import (
     record,
     unassign,
 )
-from tests.run.support import BRANCH, Ended, bash, submit
+from tests.run.support import BRANCH, Ended
+from tests.small_project import bash, submit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

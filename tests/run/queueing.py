@@ -16,7 +16,8 @@ from coordinator.forge.models import GitRemote
 from coordinator.state.claims import LEASE_SECONDS, Claims, RunIdentity
 from coordinator.state.git_store import GitStateStore
 from coordinator.workspace.git import Git
-from tests.run.support import BODY, bash, submit
+from tests.run.support import BODY
+from tests.small_project import bash, submit
 from tests.support import API_CANARY
 
 if TYPE_CHECKING:

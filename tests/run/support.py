@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from pydantic import JsonValue, TypeAdapter
 
 from coordinator.cli import main
-from coordinator.demo.model_script import call, say
+from tests.small_project import FILES, FOREIGN
 from tests.support import API_CANARY, FORGE_CANARY, GIT_ENVIRONMENT, commit_files, git, make_repository
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from coordinator.demo.model_script import Reply
     from coordinator.demo.model_server import ModelServer
     from tests.standins.forge_http import Request
     from tests.standins.forge_server import ForgeServer
@@ -33,33 +32,12 @@ Document: TypeAlias = "dict[str, JsonValue]"
 PAYLOADS = Path(__file__).parents[1] / "payloads" / "gitea"
 DOCUMENT = TypeAdapter(dict[str, JsonValue])
 BRANCH = "coordinator/issue-1"
-LINT_ONLY = (
-    "gates:\n  build: {enabled: false}\n  test: {enabled: false}\n  coverage: {enabled: false}\nescalate: false\n"
-)
-FILES = {".coordinator.yml": LINT_ONLY, "tool.py": "ONE = 1\n", "README.md": "# Tool\n"}
 TITLE = "Add a second number"
 BODY = "`tool.py` needs `TWO`.\n\n## Difficulty\n\neasy\n\n## Context Estimate\n\n1000 tokens\n"
 OUTPUTS = {
     *("outcome", "issue", "agent", "branch", "pull-request", "verdict"),
     *("input-tokens", "output-tokens", "cost-usd", "report"),
 }
-FOREIGN = ("GITHUB_", "GITEA_", "FORGEJO_", "INPUT_", "RUNNER_", "ANTHROPIC_", "GLM_", "MINIMAX_", "GIT_", "ACTIONS_")
-"""What belongs to a job, a server or a person, and may have no say in a test."""
-
-
-def bash(command: str) -> Reply:
-    """Let the agent run a command."""
-    return say(call("bash", {"command": command}))
-
-
-def submit(summary: str = "Add TWO") -> Reply:
-    """Let the agent hand in its work."""
-    return say(call("submit", {"summary": summary}))
-
-
-GOOD = bash("printf 'TWO = 2\\n' >> tool.py")
-BAD = bash("printf 'import os\\n' >> tool.py")
-MEND = bash("printf 'ONE = 1\\nTWO = 2\\n' > tool.py")
 
 
 @dataclass(frozen=True)

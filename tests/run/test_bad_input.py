@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from coordinator.demo.model_server import ModelServer
 from coordinator.events.read import PAYLOAD_LIMIT
-from tests.run.support import GOOD, Ended, Job, submit
+from tests.small_project import GOOD, submit
 from tests.support import API_CANARY, FORGE_CANARY
+
+if TYPE_CHECKING:
+    from tests.run.support import Ended, Job
 
 
 def fails(job: Job, code: int, *says: str) -> Ended:

@@ -13,12 +13,13 @@ from coordinator.demo.model_script import Computed, Failure, is_agent_call, say,
 from coordinator.state.records import RunRecord
 from tests.run.processes import RunProcess, outcome
 from tests.run.queueing import WORKFLOW, ask_for, claims_of, dispatched, during, model, record, willing_model
-from tests.run.support import BAD, GOOD, LINT_ONLY, Ended, Job, bash, submit
+from tests.small_project import BAD, GOOD, LINT_ONLY, bash, submit
 
 if TYPE_CHECKING:
     from coordinator.demo.model_prompt import Json
     from coordinator.demo.model_script import Reply
     from coordinator.demo.model_server import ModelServer
+    from tests.run.support import Ended, Job
 
 DEAR = (
     "agents: {haiku: {price: {input: 100, output: 100, cache_read: 100, cache_write: 100}}, "

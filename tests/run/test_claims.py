@@ -10,7 +10,8 @@ import pytest
 from tests.run.forge_calls import WORK, worked
 from tests.run.processes import RunProcess, outcome, wait_until
 from tests.run.queueing import IN_PROGRESS, during, labels, model, record, say_on
-from tests.run.support import BAD, BRANCH, LINT_ONLY, bash, submit
+from tests.run.support import BRANCH
+from tests.small_project import BAD, LINT_ONLY, bash, submit
 
 if TYPE_CHECKING:
     from tests.run.support import Ended, Job

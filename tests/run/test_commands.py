@@ -19,7 +19,8 @@ from tests.run.queueing import (
     model,
     record,
 )
-from tests.run.support import BAD, BRANCH, GOOD, MEND, Ended, Job, bash, submit
+from tests.run.support import BRANCH, Ended, Job
+from tests.small_project import BAD, GOOD, MEND, bash, submit
 
 if TYPE_CHECKING:
     from coordinator.demo.model_script import Computed, Reply

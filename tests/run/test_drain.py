@@ -27,7 +27,8 @@ from tests.run.queueing import (
     record,
     willing_model,
 )
-from tests.run.support import BAD, BODY, GOOD, Ended, Job, submit
+from tests.run.support import BODY, Ended, Job
+from tests.small_project import BAD, GOOD, submit
 
 if TYPE_CHECKING:
     from coordinator.demo.model_prompt import Json

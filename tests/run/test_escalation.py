@@ -12,11 +12,12 @@ from coordinator.demo.model_script import Computed, Failure, is_agent_call, say
 from coordinator.state.records import RunRecord
 from tests.run.processes import outcome
 from tests.run.queueing import claims_of, during, model, record
-from tests.run.support import BAD, GOOD, LINT_ONLY, MEND, Ended, Job, bash, submit
+from tests.small_project import BAD, GOOD, LINT_ONLY, MEND, bash, submit
 
 if TYPE_CHECKING:
     from coordinator.demo.model_script import Reply
     from coordinator.demo.model_server import ModelServer
+    from tests.run.support import Ended, Job
 
 MODELS = {"haiku": "claude-haiku-5-5", "sonnet": "claude-sonnet-5-5", "opus": "claude-opus-5-5"}
 

@@ -9,7 +9,8 @@ import pytest
 
 from coordinator.demo.model_script import Computed
 from coordinator.demo.model_server import ModelServer
-from tests.run.support import BAD, BRANCH, GOOD, Ended, Job, submit
+from tests.run.support import BRANCH, Ended, Job
+from tests.small_project import BAD, GOOD, submit
 from tests.support import API_CANARY, FORGE_CANARY
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ import pytest
 from tests.run.forge_calls import WORK, worked
 from tests.run.processes import RunProcess, descendants, is_alive, outcome, wait_until
 from tests.run.queueing import claims_of, during, model, record
-from tests.run.support import BRANCH, submit
+from tests.run.support import BRANCH
+from tests.small_project import submit
 
 if TYPE_CHECKING:
     from coordinator.demo.model_script import Computed, Reply

@@ -11,7 +11,8 @@ import pytest
 
 from coordinator.demo import model_server
 from tests.run.pull_requests import HEAD, PullRequests
-from tests.run.support import LINT_ONLY, Job, files_below, found_in, objects_of
+from tests.run.support import Job, files_below, found_in, objects_of
+from tests.small_project import LINT_ONLY
 from tests.support import git, make_repository
 
 if TYPE_CHECKING:

@@ -26,7 +26,8 @@ from tests.run.queueing import (
     take_back,
     unassign,
 )
-from tests.run.support import BRANCH, GOOD, MEND, Ended, Job, bash, submit
+from tests.run.support import BRANCH, Ended, Job
+from tests.small_project import GOOD, MEND, bash, submit
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,8 @@ from coordinator.demo.model_script import call, say, thinking
 from coordinator.state.records import ClaimRecord
 from tests.run.processes import RunProcess, descendants, outcome, wait_until
 from tests.run.queueing import claims_of, close, during, model, record, take_back
-from tests.run.support import BODY, BRANCH, LINT_ONLY, MEND, Job, bash, objects_of, submit
+from tests.run.support import BODY, BRANCH, Job, objects_of
+from tests.small_project import LINT_ONLY, MEND, bash, submit
 from tests.support import API_CANARY, FORGE_CANARY
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from coordinator.demo.model_server import ModelServer
-from tests.run.support import BAD, BRANCH, Job, bash, bearer, files_below, found_in, objects_of, submit
+from tests.run.support import BRANCH, Job, bearer, files_below, found_in, objects_of
+from tests.small_project import BAD, bash, submit
 from tests.support import API_CANARY, FORGE_CANARY
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ import pytest
 
 from coordinator.demo.model_script import Computed
 from coordinator.demo.model_server import ModelServer
-from tests.run.support import BRANCH, GOOD, Ended, Job, bash, submit
+from tests.run.support import BRANCH, Ended, Job
+from tests.small_project import GOOD, bash, submit
 from tests.support import API_CANARY
 
 if TYPE_CHECKING:

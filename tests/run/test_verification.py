@@ -9,7 +9,7 @@ import pytest
 
 from tests.run.pull_requests import PullRequests
 from tests.run.queueing import BLOCKED_BY_1, WORKFLOW, ask_for, claims_of, close
-from tests.run.support import BODY, LINT_ONLY, TITLE
+from tests.run.support import BODY, TITLE
 from tests.run.verification import (
     ASK,
     NOT_ON,
@@ -23,6 +23,7 @@ from tests.run.verification import (
     rejected,
     starts,
 )
+from tests.small_project import LINT_ONLY
 
 if TYPE_CHECKING:
     from tests.run.support import Job

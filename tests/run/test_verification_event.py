@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.run.queueing import long_ago, model, take_back
-from tests.run.support import DOCUMENT, GOOD, PAYLOADS, submit
+from tests.run.support import DOCUMENT, PAYLOADS
 from tests.run.verification import (
     ASK,
     ASSIGN,
@@ -54,6 +54,7 @@ from tests.run.verification import (
     unwritten,
     vanish,
 )
+from tests.small_project import GOOD, submit
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,8 @@ import pytest
 from coordinator.commands.demo import make_sample
 from coordinator.demo.model_script import Computed, load_script
 from coordinator.demo.model_server import ModelServer
-from tests.run.support import BAD, BODY, BRANCH, GOOD, LINT_ONLY, MEND, TITLE, Job, bash, submit
+from tests.run.support import BODY, BRANCH, TITLE, Job
+from tests.small_project import BAD, GOOD, LINT_ONLY, MEND, bash, submit
 from tests.standins.forge_server import JOB_TOKEN
 from tests.support import API_CANARY, git
 
