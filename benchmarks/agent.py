@@ -1,6 +1,6 @@
 """What the agent step costs: own processor time, memory, tokens billed, and what each reset of the context frees.
 
-Run by hand: ``python benchmarks/agent.py`` (``--json`` for one document). The model is the strict stand-in, over HTTP
+Run by hand: ``python -m benchmarks.agent`` (``--json`` for one document). The model is the strict stand-in, over HTTP
 on loopback in a process of its own; each job is a process too, and the processor time of its commands is not counted.
 All figures are ratios of one run, as a busy machine slows both sides alike; jobs that are compared take turns.
 
@@ -11,15 +11,12 @@ code is 1 when a target is missed.
 
 from __future__ import annotations
 
-import sys
-
-sys.path.pop(0)  # `queue.py` beside this file is not the standard library's
-
 import argparse
 import itertools
 import json
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 import venv
@@ -31,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
 PEER = ("mini-swe-agent==2.4.6", "mcp")
 """The releases of litellm that it takes import `mcp` and do not ask for it."""
 INSTALL_SECONDS = 150
@@ -85,14 +83,15 @@ class Target:
         return f"{'ok' if self.met else 'WRONG':<7}{self.name}: {self.value:.3f}, {word} {self.bound:g}   {self.detail}"
 
 
-def run_job(turns: int, lines: str, *more: str, job: str = "agent_job.py", python: str = "") -> tuple[Figures, Bill]:
-    """Run one job against a server of its own."""
-    server = [sys.executable, str(HERE / "agent_server.py"), "--turns", str(turns), "--lines", lines]
-    with subprocess.Popen(server, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as serving:
+def run_job(turns: int, lines: str, *more: str, peer: str = "") -> tuple[Figures, Bill]:
+    """Run one job against a server of its own; `peer` is the interpreter of the other agent, if that shall do it."""
+    server = [sys.executable, "-m", "benchmarks.agent_server", "--turns", str(turns), "--lines", lines]
+    with subprocess.Popen(server, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as serving:
         url = json.loads(serving.stdout.readline() if serving.stdout else "")["url"]
-        command = [python or sys.executable, str(HERE / job), "--url", url, "--turns", str(turns), *more]
+        job = [peer, str(HERE / "agent_peer.py")] if peer else [sys.executable, "-m", "benchmarks.agent_job"]
+        command = [*job, "--url", url, "--turns", str(turns), *more]
         try:
-            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=JOB_SECONDS)
+            done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, timeout=JOB_SECONDS)
         finally:
             bill: Bill = json.loads(serving.communicate()[0])
     if bill["refused"]:
@@ -119,7 +118,7 @@ def time_targets(peer: str) -> list[Target]:
     for _ in range(REPETITIONS):
         ours.append(run_job(LATE + WINDOW, "even")[0])
         if peer:
-            theirs.append(run_job(PEER_TURNS, "even", job="agent_peer.py", python=peer)[0])
+            theirs.append(run_job(PEER_TURNS, "even", peer=peer)[0])
     if any(job["reductions"] for job in ours):
         raise SystemExit("the context was reset in a job that is to show how its length counts")
     early, late = median(ours, EARLY, WINDOW), median(ours, LATE - 1, WINDOW)

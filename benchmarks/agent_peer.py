@@ -33,8 +33,8 @@ def work(folder: Path, url: str, turns: int) -> list[float]:
     from minisweagent.agents.default import (  # type: ignore[import-not-found]  # noqa: PLC0415  (not ours; reads the environment)
         DefaultAgent,
     )
-    from minisweagent.environments.local import LocalEnvironment  # type: ignore[import-not-found]  # noqa: PLC0415
-    from minisweagent.models.litellm_model import LitellmModel  # type: ignore[import-not-found]  # noqa: PLC0415
+    from minisweagent.environments.local import LocalEnvironment  # type: ignore[import-not-found]  # noqa: PLC0415  (the peer has it, we do not)
+    from minisweagent.models.litellm_model import LitellmModel  # type: ignore[import-not-found]  # noqa: PLC0415  (the peer has it, we do not)
 
     cpu: list[float] = []
 

@@ -10,15 +10,12 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[0] = str(ROOT)  # so that `queue.py` beside this file is not taken for the standard library's
-
-from coordinator.demo.model_rules import MODELS, ModelLimits  # noqa: E402
-from coordinator.demo.model_script import Computed, Reply, call, say  # noqa: E402
-from coordinator.demo.model_server import ModelServer  # noqa: E402
+from coordinator.agent.notes import note_request
+from coordinator.demo.model_rules import MODELS, ModelLimits
+from coordinator.demo.model_script import Computed, Reply, call, say
+from coordinator.demo.model_server import ModelServer
 
 if TYPE_CHECKING:
     from coordinator.demo.model_prompt import Json
@@ -40,7 +37,7 @@ class Script:
         self.turns = turns
         self.lines = lines
         self.turn = 0
-        self._note_request = (ROOT / "coordinator" / "agent" / "note_request.md").read_text(encoding="utf-8")
+        self._note_request = note_request()
 
     def __call__(self, body: Json) -> Reply:
         """Answer one request."""

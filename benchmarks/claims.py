@@ -1,6 +1,6 @@
 """Fifty claimants at once: for one issue, and for an issue each. Nobody may win twice, and no claim may get lost.
 
-Run by hand: ``python benchmarks/claims.py``. In a folder, and in git over HTTP with the stand-in forge of the tests,
+Run by hand: ``python -m benchmarks.claims``. In a folder, and in git over HTTP with the stand-in forge of the tests,
 each claimant with a store of its own. A busy machine slows all alike; the ratios of one run are what to compare.
 Bounded by two minutes; the exit code is 1 when a claim was lost or doubled.
 """

@@ -1,6 +1,6 @@
 """What an event costs that is not ours: processor and wall time of the preflight, beside what it saves.
 
-Run by hand: ``python benchmarks/preflight.py``. Each row is a fresh interpreter, the rows take turns so that a busy
+Run by hand: ``python -m benchmarks.preflight``. Each row is a fresh interpreter, the rows take turns so that a busy
 machine slows all alike, and the ratios of one run are what to compare. Bounded: a few seconds, always exit code 0.
 """
 

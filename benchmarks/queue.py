@@ -1,6 +1,6 @@
 """What reading the queue costs: requests to the forge and our own processor time, for 500 and for 5,000 issues.
 
-Run by hand: ``python benchmarks/queue.py``. The forge is the stand-in of the tests, over HTTP on loopback. Each issue
+Run by hand: ``python -m benchmarks.queue``. The forge is the stand-in of the tests, over HTTP on loopback. Each issue
 waits for others on the forge, by its text and by theirs, some for issues that are not ours, and some in a circle.
 Requests must grow with the pages and the issues and with nothing else, our own time (all of it but the forge's client)
 with the issues, and 5,000 of them must take less than two seconds of it. A busy machine slows both alike; the ratio is
@@ -17,16 +17,13 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[0] = str(ROOT)  # for the stand-in, and so that this file is not taken for the standard library's `queue`
+from pydantic import SecretStr
 
-from pydantic import SecretStr  # noqa: E402
-
-from coordinator.events.permission import Permissions  # noqa: E402
-from coordinator.flows.queue import read_queue  # noqa: E402
-from coordinator.forge.gitea import GiteaForge  # noqa: E402
-from coordinator.forge.gitea_api import PAGE_SIZE  # noqa: E402
-from tests.standins.forge_server import ForgeServer  # noqa: E402
+from coordinator.events.permission import Permissions
+from coordinator.flows.queue import read_queue
+from coordinator.forge.gitea import GiteaForge
+from coordinator.forge.gitea_api import PAGE_SIZE
+from tests.standins.forge_server import ForgeServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -78,7 +78,7 @@ class TerminalDisplay:
 
     def show(self, check: Check) -> None:
         """Write one or two lines; the terminal wraps what is too long for it."""
-        from rich.text import Text  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415  (rich is slow to import)
 
         line = Text(_head(check))
         line.stylize(_STYLES[check.state], 0, len(check.state))

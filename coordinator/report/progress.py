@@ -108,7 +108,7 @@ class TerminalProgress:
     def __init__(self, stream: TextIO, *, redact: Callable[[str], str]) -> None:
         """Take the terminal."""
         from rich.console import Console as RichConsole  # noqa: PLC0415  (slow to import, for terminals only)
-        from rich.live import Live  # noqa: PLC0415
+        from rich.live import Live  # noqa: PLC0415  (rich is slow to import)
 
         self._redact = redact
         self._console = RichConsole(file=stream, highlight=False, markup=False, emoji=False)
@@ -139,7 +139,7 @@ class TerminalProgress:
 
 
 def _attempt_line(attempt: AttemptReport) -> Text:
-    from rich.text import Text  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415  (rich is slow to import)
 
     line = Text(f"  attempt {attempt.number}: ", overflow="ellipsis", no_wrap=True)
     for result in attempt.verdict.gates:
@@ -148,9 +148,9 @@ def _attempt_line(attempt: AttemptReport) -> Text:
 
 
 def _picture(report: CleanReport) -> RenderableType:
-    from rich.console import Group  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich.console import Group  # noqa: PLC0415  (rich is slow to import)
+    from rich.table import Table  # noqa: PLC0415  (rich is slow to import)
+    from rich.text import Text  # noqa: PLC0415  (rich is slow to import)
 
     steps = Table.grid(padding=(0, 1))
     for step in report.steps:

@@ -60,7 +60,7 @@ def _changes(report: CleanReport) -> str:
     changes = report.changes
     if not changes.files:
         return ""
-    size = f"{plural(len(changes.files), 'file')} changed, +{changes.insertions} −{changes.deletions}"  # noqa: RUF001
+    size = f"{plural(len(changes.files), 'file')} changed, +{changes.insertions} −{changes.deletions}"  # noqa: RUF001  (a minus sign)
     listed = "\n".join(f"- {code(path)}" for path in changes.files[:_FILES_SHOWN])
     more = f"\n- and {len(changes.files) - _FILES_SHOWN} more" if len(changes.files) > _FILES_SHOWN else ""
     return f"{size}\n\n{listed}{more}"

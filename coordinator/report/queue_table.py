@@ -84,8 +84,8 @@ def _summary(queue: Queue) -> str:
 def _draw(queue: Queue, stream: TextIO) -> None:
     """Draw the table as wide as the terminal. What does not fit into a cell goes on below it."""
     from rich.console import Console  # noqa: PLC0415  (slow to import, for terminals only)
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415  (rich is slow to import)
+    from rich.text import Text  # noqa: PLC0415  (rich is slow to import)
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("Issue", justify="right", no_wrap=True)

@@ -138,7 +138,7 @@ def _change(report: CleanReport) -> str:
     changes = report.changes
     if not changes.files:
         return ""
-    return f"{plural(len(changes.files), 'file')}, +{changes.insertions} −{changes.deletions}"  # noqa: RUF001
+    return f"{plural(len(changes.files), 'file')}, +{changes.insertions} −{changes.deletions}"  # noqa: RUF001  (a minus sign)
 
 
 def _facts(report: CleanReport) -> str:

@@ -64,9 +64,9 @@ def post(
         **(headers or {}),
     }
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    request = urllib.request.Request(f"{url}{path}", data, fields)  # noqa: S310  (loopback)
+    request = urllib.request.Request(f"{url}{path}", data, fields)  # noqa: S310  (loopback)  (loopback)
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  (loopback)
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  (loopback)  (loopback)
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:
@@ -313,8 +313,8 @@ def test_the_pace_slows_a_stream(tmp_path: Path) -> None:
     with ModelServer([say("Hello.")], pace=0.02) as server:
         started = time.monotonic()
         data = json.dumps({**BODY, "stream": True}).encode()
-        request = urllib.request.Request(f"{server.url}/v1/messages", data, {"anthropic-version": "x"})  # noqa: S310
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  (loopback)
+        request = urllib.request.Request(f"{server.url}/v1/messages", data, {"anthropic-version": "x"})  # noqa: S310  (loopback)
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  (loopback)  (loopback)
             lines = answer.read().decode().splitlines()
     assert time.monotonic() - started > 0.1
     assert lines[0] == "event: message_start"

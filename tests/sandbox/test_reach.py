@@ -60,7 +60,7 @@ def test_a_tool_in_a_closed_home_works_and_the_rest_stays_closed(home: Path, lau
         assert can_read(sandbox, home / "private", home / "private/key", home / "plain") == [False] * 3
         assert not sh(sandbox, f"touch {home}/x || touch {home}/tools/x").ok
         assert f"private view of {home}" in sandbox.description
-    assert sorted(os.listdir(home)) == ["deep", "plain", "private", "tools"]  # noqa: PTH208
+    assert sorted(os.listdir(home)) == ["deep", "plain", "private", "tools"]  # noqa: PTH208  (names are what is compared)
     assert not [line for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines() if str(home) in line]
 
 
@@ -111,7 +111,7 @@ def test_the_sandboxs_own_folder_may_be_in_a_closed_place(home: Path, launcher: 
         assert sh(sandbox, "touch $HOME/x $TMPDIR/y file && ls", cwd=folder).stdout == b"file\n"
         assert (folder / "file").exists()
         assert not sh(sandbox, f"touch {home}/private/key").ok
-    assert os.listdir(home / "private") == ["key"]  # noqa: PTH208
+    assert os.listdir(home / "private") == ["key"]  # noqa: PTH208  (names are what is compared)
 
 
 @needs_root

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pwd
 import subprocess
 import sys
@@ -90,7 +89,7 @@ def test_closing_removes_the_folder_and_gives_the_uid_back() -> None:
         root = sandbox.root
         assert held_locks() == {*before, str(sandbox.means.uid)}
         assert sh(sandbox, "mkdir -p $HOME/a/b && chmod 0 $HOME/a").ok
-        assert os.stat(root).st_mode & 0o777 == 0o711  # noqa: PTH116
+        assert root.stat().st_mode & 0o777 == 0o711
     assert not root.exists()
     assert held_locks() == before
 
