@@ -1,0 +1,1 @@
+"""Whether a check was weakened: what the change did to the checks themselves, measured against the base."""

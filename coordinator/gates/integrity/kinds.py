@@ -1,0 +1,48 @@
+"""The kinds of suppressions and of reaches for the test runner that the census counts."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a finding of the census is about; `gates.integrity.allow` and waivers name it so."""
+
+    TYPE_IGNORE = "type-ignore"
+    """``# type: ignore``, each code in brackets counted."""
+    MYPY_COMMENT = "mypy-comment"
+    """``# mypy: …``: options for the whole file."""
+    NOQA = "noqa"
+    """``# noqa``, each code counted, and violations that are silenced, however that is spelled."""
+    RUFF_COMMENT = "ruff-comment"
+    """``# ruff: …``, ``# flake8: …``, ``# isort: …``."""
+    PRAGMA = "pragma"
+    """``# pragma: no cover`` and its like."""
+    SKIP = "skip"
+    """``skip``, ``skipif``, ``importorskip`` and those of unittest."""
+    XFAIL = "xfail"
+    """``xfail``, and ``expectedFailure`` of unittest."""
+    CAST = "cast"
+    """``typing.cast``, ``TypeGuard`` and ``TypeIs``: what mypy believes without looking."""
+    ANY = "any"
+    """``typing.Any``."""
+    NO_TYPE_CHECK = "no-type-check"
+    """``typing.no_type_check``."""
+    UNCHECKED_BRANCH = "unchecked-branch"
+    """Code that mypy leaves out and Python runs: the ``else`` of ``if TYPE_CHECKING`` and its like."""
+    EXEC = "exec"
+    """``exec`` and ``eval``: code that no tool sees."""
+    PROCESS_EXIT = "process-exit"
+    """``os._exit``, ``os.abort``, ``os.exec…``, ``pytest.exit``: the end of the test run."""
+    ATEXIT = "atexit"
+    """``atexit``: code that runs after the tests."""
+    RUNNER_INTERNALS = "runner-internals"
+    """``_pytest``, ``pluggy``, ``coverage``, ``sys.settrace`` …: what the tests are run and measured by."""
+    PYTEST_HOOK = "pytest-hook"
+    """Functions and names that begin with ``pytest_``."""
+    UNDER_TEST = "under-test"
+    """A source that can ask whether it is under test, or who calls it."""
+    IMPORTS_TESTS = "imports-tests"
+    """A source that imports from the tests: what stands there is neither measured nor tried with mutants."""
+    EQUAL_TO_ALL = "equal-to-all"
+    """A source with something that is equal to everything: ``__eq__`` with one answer, ``unittest.mock.ANY``."""
