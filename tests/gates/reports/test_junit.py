@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from coordinator.gates.junit import UnusableReport, read_report
+from coordinator.gates.python.pytest_runner import PROPERTY
+from coordinator.gates.reports.junit import ID_LIMIT, UnusableReport, read_report
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,8 +62,41 @@ def test_a_link_is_no_report(tmp_path: Path) -> None:
         read_report(tmp_path / "junit.xml")
 
 
+def test_the_exact_id_is_the_one_that_was_there_before_the_test(tmp_path: Path) -> None:
+    name = f'<property name="{PROPERTY}" value='
+    properties = f'<properties><property name="x" value="y"/>{name}"a.py::own"/>{name}"b.py::other"/></properties>'
+    (tmp_path / "junit.xml").write_text(
+        f'<testsuite><properties>{name}"c.py::none"/></properties><testcase name="n">{properties}'
+        '<skipped type="pytest.xfail" message=""/></testcase><testcase name="m" classname="c"/></testsuite>'
+    )
+    cases = read_report(tmp_path / "junit.xml").cases
+    assert [case.node_id for case in cases] == ["a.py::own", "c::m"]
+    assert [case.kind for case in cases] == ["pytest.xfail", ""]
+
+
 def test_long_texts_are_cut(tmp_path: Path) -> None:
     long = "x" * 20_000
     (tmp_path / "junit.xml").write_text(REPORT.replace("first", long).replace("boom", long))
     case = read_report(tmp_path / "junit.xml").cases[1]
     assert (len(case.text), len(case.message)) == (8000, 8000)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("<testsuite>" * 101 + "</testsuite>" * 101, "more than 100 elements within each other"),
+        ("<testsuite>" + "<testcase/>" * 500_001 + "</testsuite>", "more than 500000 tests"),
+    ],
+)
+def test_a_report_that_takes_too_much_memory_is_not_read(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "junit.xml").write_text(text)
+    with pytest.raises(UnusableReport, match=message):
+        read_report(tmp_path / "junit.xml")
+
+
+def test_many_suites_one_after_another_are_not_deep_and_long_names_are_cut(tmp_path: Path) -> None:
+    suites = "<testsuite><testcase classname='c' name='{0}' file='{0}'/></testsuite>".format("n" * 9000) * 200
+    (tmp_path / "junit.xml").write_text(f"<testsuites>{suites}</testsuites>")
+    report = read_report(tmp_path / "junit.xml")
+    assert len(report.cases) == 200
+    assert len(report.cases[0].name) == len(report.cases[0].file) == ID_LIMIT

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from coordinator.gates.files import read_regular
+from coordinator.gates.python.pytest_runner import PROPERTY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +22,15 @@ REPORT_LIMIT = 128 * 1024 * 1024
 
 TEXT_LIMIT = 8000
 """Characters kept of the text of one failure."""
+
+ID_LIMIT = 4000
+"""Characters kept of a test's id, which may hold what the test is run with, and of each name that it is made of."""
+
+MOST_CASES = 500_000
+"""Entries; each takes some 300 bytes of memory, and the least that one takes in the file is twelve."""
+
+MOST_DEPTH = 100
+"""Elements within each other; nested suites need one each. The parser keeps a record of every open one."""
 
 OUTCOMES = ("failure", "error", "skipped")
 
@@ -42,12 +52,18 @@ class TestCase:
     """1-based; 0 when unknown."""
     outcome: str = "passed"
     """``passed``, ``failure``, ``error`` or ``skipped``."""
+    kind: str = ""
+    """The ``type`` of what is not a plain pass: ``pytest.xfail`` is a skip that is an expected failure."""
     message: str = ""
     text: str = ""
+    exact_id: str = ""
+    """The test's id, where our part of the session has written it down."""
 
     @property
     def node_id(self) -> str:
-        """The id that pytest takes on its command line, as far as the report allows to tell."""
+        """The id that pytest takes on its command line; without an exact one, as far as the report allows to tell."""
+        if self.exact_id:
+            return self.exact_id
         if not self.file:
             return "::".join(part for part in (self.classname, self.name) if part)
         module = self.file.removesuffix(".py").replace("/", ".")
@@ -73,13 +89,14 @@ class TestReport:
         return [case for case in self.cases if case.outcome in {"failure", "error"}]
 
 
-def read_report(path: Path) -> TestReport:
-    """Read a report. Raises `UnusableReport`."""
+def read_report(path: Path, *, writer: str = "pytest") -> TestReport:
+    """Read a report; `writer` is who should have written it, in words. Raises `UnusableReport`."""
     data = read_regular(path, REPORT_LIMIT)
     if data is None:
-        raise UnusableReport("pytest wrote no report")
-    reader = _Reader()
+        raise UnusableReport(f"{writer} wrote no report")
+    reader = _Reader(writer)
     parser = xml.parsers.expat.ParserCreate()
+    parser.buffer_text = True  # else each line is a call
     parser.StartDoctypeDeclHandler = reader.refuse
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
@@ -87,39 +104,50 @@ def read_report(path: Path) -> TestReport:
     try:
         parser.Parse(data, True)
     except xml.parsers.expat.ExpatError as error:
-        raise UnusableReport(f"pytest's report is no XML: {error}") from error
+        raise UnusableReport(f"{writer}'s report is no XML: {error}") from error
     if not reader.suites:
-        raise UnusableReport("pytest's report holds no test suite")
+        raise UnusableReport(f"{writer}'s report holds no test suite")
     return reader.report
 
 
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, writer: str) -> None:
         self.report = TestReport()
+        self._writer = writer
         self.suites = 0
+        self._depth = 0
         self._case: TestCase | None = None
         self._inside = ""
 
-    @staticmethod
-    def refuse(*_parts: object) -> None:
-        raise UnusableReport("pytest's report declares a document type")
+    def refuse(self, *_parts: object) -> None:
+        raise UnusableReport(f"{self._writer}'s report declares a document type")
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
+        self._depth += 1
+        if self._depth > MOST_DEPTH:
+            raise UnusableReport(f"{self._writer}'s report has more than {MOST_DEPTH} elements within each other")
         if tag == "testsuite":
             self.suites += 1
         elif tag == "testcase":
             self._case = _case(attributes)
             self.report.cases.append(self._case)
+            if len(self.report.cases) > MOST_CASES:
+                raise UnusableReport(f"{self._writer}'s report holds more than {MOST_CASES} tests")
         elif tag in OUTCOMES and self._case is not None:
-            self._outcome(self._case, tag, attributes.get("message", ""))
+            self._outcome(self._case, tag, attributes)
+        elif tag == "property" and self._case is not None and attributes.get("name") == PROPERTY:
+            # The first one is ours: it is there before the test runs, which can record others of the same name.
+            self._case.exact_id = self._case.exact_id or attributes.get("value", "")[:ID_LIMIT]
 
-    def _outcome(self, case: TestCase, tag: str, message: str) -> None:
+    def _outcome(self, case: TestCase, tag: str, attributes: dict[str, str]) -> None:
         """Keep the worst of several, such as a failure and an error in the teardown of one test."""
         if case.outcome == "passed" or OUTCOMES.index(tag) < OUTCOMES.index(case.outcome):
-            case.outcome, case.message, case.text = tag, message[:TEXT_LIMIT], ""
+            case.outcome, case.message, case.text = tag, attributes.get("message", "")[:TEXT_LIMIT], ""
+            case.kind = attributes.get("type", "")[:ID_LIMIT]
             self._inside = tag
 
     def end(self, tag: str) -> None:
+        self._depth -= 1
         if tag == self._inside:
             self._inside = ""
         elif tag == "testcase":
@@ -133,8 +161,8 @@ class _Reader:
 def _case(attributes: dict[str, str]) -> TestCase:
     line = attributes.get("line", "")
     return TestCase(
-        classname=attributes.get("classname", ""),
-        name=attributes.get("name", ""),
-        file=attributes.get("file", ""),
+        classname=attributes.get("classname", "")[:ID_LIMIT],
+        name=attributes.get("name", "")[:ID_LIMIT],
+        file=attributes.get("file", "")[:ID_LIMIT],
         line=int(line) + 1 if line.isascii() and line.isdigit() and len(line) < 10 else 0,  # noqa: PLR2004  (fits an int)
     )

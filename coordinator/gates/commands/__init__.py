@@ -1,0 +1,1 @@
+"""Gates that are commands: a project's own, and the presets of other languages."""

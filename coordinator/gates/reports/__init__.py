@@ -1,0 +1,1 @@
+"""Readers of what other tools report: JUnit, SARIF, lcov, lists of problems."""
