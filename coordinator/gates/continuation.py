@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from coordinator.gates.evidence import counted
+from coordinator.gates.judgement import UNFINISHED, needs_person
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,10 @@ NEXT_STEPS: Mapping[str, str] = {
     "lint": "Change the code so that the rule is kept.",
     "test": "Run the failing tests by their ids, find the cause and mend it.",
     "coverage": "Write tests that check the behaviour of the lines that are missing.",
+    "integrity": (
+        "Undo what weakens a check, as far as the issue does not ask for it. Where the work cannot be done without it, "
+        "say why in your summary and submit again: then a person decides."
+    ),
 }
 """How each gate is met honestly."""
 
@@ -39,6 +44,8 @@ class Continuation:
     """No further submission is allowed, whatever this one was."""
     text: str
     """The result of the agent's `submit` call."""
+    reason: str = ""
+    """Why this was the last one, for people; empty when the submissions are used up."""
 
 
 class ForcedContinuationService:
@@ -47,6 +54,7 @@ class ForcedContinuationService:
     def __init__(self, attempts: int) -> None:
         """Allow `attempts` submissions, at least one."""
         self._left = max(attempts, 1)
+        self._told: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def left(self) -> int:
@@ -59,6 +67,10 @@ class ForcedContinuationService:
         if verdict.passed:
             gates = ", ".join(result.gate for result in verdict.gates)
             return Continuation(accepted=True, final=True, text=f"Accepted: all quality gates passed ({gates}).")
+        pending = _waivable(verdict)
+        was_told, self._told = pending <= self._told, self._told | pending
+        if needs_person(verdict) and (was_told or not self._left):
+            return _handed_over(verdict, len(pending))
         return self._rejected("Rejected", _evidence(verdict))
 
     def nothing_changed(self) -> Continuation:
@@ -83,14 +95,35 @@ class ForcedContinuationService:
         return Continuation(accepted=False, final=not self._left, text=f"{word}: {text}")
 
 
+def _handed_over(verdict: Verdict, findings: int) -> Continuation:
+    """Answer work that the agent leaves as it is, though it knows that a person has to look at it."""
+    text = f"Handed to a person, who decides about what is listed; the work ends here.\n\n{_evidence(verdict)}"
+    reason = f"It needs a person: {counted(findings, 'finding')} that only somebody with write access can waive"
+    return Continuation(accepted=False, final=True, text=text, reason=reason)
+
+
+def _waivable(verdict: Verdict) -> frozenset[tuple[str, str]]:
+    """Return the policy findings of a verdict, each by what a waiver would name."""
+    listed = [result.details.get("findings") for result in verdict.gates]
+    findings = [finding for found in listed if isinstance(found, list) for finding in found]
+    return frozenset(
+        (str(finding.get("kind")), str(finding.get("what")))
+        for finding in findings
+        if isinstance(finding, dict) and finding.get("severity") == "attention"
+    )
+
+
 def _evidence(verdict: Verdict) -> str:
     """Return what failed and where, the room shared out among the failed gates."""
-    failed = verdict.failed_gates()
+    unfinished = [result.gate for result in verdict.gates if result.details.get(UNFINISHED)]
+    failed = [result for result in verdict.failed_gates() if result.gate not in unfinished]
     passed = [result.gate for result in verdict.gates if result.passed]
     names = ", ".join(result.gate for result in failed) or "none was run"
     head = f"{counted(len(failed), 'gate')} of {len(verdict.gates)} did not pass: {names}."
     if passed:
         head += f" Passed: {', '.join(passed)}."
+    if unfinished:
+        head += f" Ended before they were done, because of what failed first: {', '.join(unfinished)}."
     room = (TEXT_LIMIT - 1000) // max(len(failed), 1)
     return "\n\n".join([head, *(_bounded(_section(result), room) for result in failed)])
 

@@ -23,10 +23,12 @@ MESSAGE_LIMIT = 2000
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 CHANGING = (
     (re.compile(r"\b0x[0-9a-fA-F]{6,}"), "0x…"),
-    (re.compile(r"\bpytest-of-[^/\s]+/pytest-\d+"), "pytest-of-…/pytest-…"),
+    (re.compile(r"\bpytest-of-[^/\s]{1,64}/pytest-\d+"), "pytest-of-…/pytest-…"),
     (re.compile(r"\bin \d+(?:\.\d+)?s(?: \(\d+:\d\d:\d\d\))?"), "in …s"),
     (re.compile(r"\b(?:pid|PID)[ =]\d+"), "pid …"),
 )
+"""No pattern may run on over a long part of a line from each of many places in it: the output can be megabytes of what
+suits a pattern best, and while one is at work nothing else of the coordinator is."""
 
 
 class Finding(Frozen):

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from coordinator.gates.files import files_below, read_below, remove_below, text_below, write_below
-from coordinator.gates.tables import Table, parse_ini, parse_toml, subtable
+from coordinator.gates.tables import Table, parse_ini, parse_toml, subtable, texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,6 +79,22 @@ def rules_of(folder: Path, tool: str) -> Rules | None:
     return None
 
 
+def omitted_from_coverage(folder: Path) -> tuple[str, ...]:
+    """Return the patterns of files that the configuration of coverage leaves out, in its ``run`` or ``report`` part."""
+    rules = rules_of(folder, "coverage")
+    if rules is None:
+        return ()
+    content = text_below(folder, rules.file) or ""
+    if rules.file.endswith(".toml"):
+        inside = ("tool", "coverage") if rules.file == "pyproject.toml" else ()
+        report: Table = subtable(parse_toml(content) or {}, *inside, "report")
+    else:
+        sections = parse_ini(content) or {}
+        report = sections.get("report" if rules.file in TOOL_FILES else "coverage:report", {})
+    listed = (*texts(rules.options.get("omit")), *texts(report.get("omit")))
+    return tuple(pattern for text in listed for pattern in re.split(r"[,\s]+", text) if pattern)
+
+
 def _options(name: str, section: str, content: str) -> Table | None:
     """Return the options for a tool; a file that is the tool's alone counts even without them."""
     if name == "pyproject.toml":
@@ -104,7 +120,12 @@ def use_base_rules(judged: Path, base: Path) -> tuple[str, ...]:
 
 def _is_rules_file(name: str) -> bool:
     path = PurePosixPath(name)
-    return path.name in TOOL_FILES or path.name == "pyproject.toml" or name in {"setup.cfg", "tox.ini"}
+    return path.name in TOOL_FILES or is_shared_file(name)
+
+
+def is_shared_file(name: str) -> bool:
+    """Return whether a file can hold tables for the gate tools beside other things."""
+    return PurePosixPath(name).name == "pyproject.toml" or name in {"setup.cfg", "tox.ini"}
 
 
 def _settle(judged: Path, base: Path, name: str) -> str:

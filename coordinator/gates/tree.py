@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from coordinator.gates.change import NO_CHANGE, Change, change_between
 from coordinator.gates.files import files_below, read_below, take_back, write_below
-from coordinator.gates.packages import Sources, find_sources
 from coordinator.gates.rules import use_base_rules
+from coordinator.gates.target.packages import Sources, find_sources
 from coordinator.sandbox.removal import remove_tree
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ VERSION_FILE = re.compile(r"_?version[a-z_]*\.py", re.IGNORECASE)
 COMPILED = (".so", ".pyd")
 BUILT_LIMIT = 256 * 1024 * 1024
 
+RUFF_DEFAULTS = b'src = ["reading", "reading/src", "base", "base/src"]\n'
+"""What ruff does without a configuration, said of the exports (Ruff, "Settings": `src` is ``.`` and ``src``)."""
+
 
 @dataclass(frozen=True, slots=True)
 class JudgedTree:
@@ -42,6 +46,10 @@ class JudgedTree:
     notes: tuple[str, ...]
     """One line per file whose rules were taken from the base."""
     has_python: bool
+    base: Path | None = None
+    """A clean export of the base with its own files, for reading; None without a base."""
+    change: Change = NO_CHANGE
+    """What differs between base and head as committed; empty without a base."""
 
     def add_built_files(self, installed: Iterable[Path]) -> None:
         """Add compiled and version modules that the tree's packages lack and an installed copy of them has.
@@ -80,26 +88,40 @@ class JudgedTree:
 
 
 def export_tree(export: Export, tree: str, base: str | None, sandbox: Sandbox) -> JudgedTree:
-    """Export a commit or tree twice and, where a base is given, put the base's rules for the gates into both.
+    """Export a commit or tree, put the base's rules for the gates into it where a base is given, and copy it.
+
+    The base is exported beside them, and what the change is about is found before any rule is put in.
 
     Raises what `export` raises.
     """
     parent = reachable_folder(sandbox, "judged")
     reading, working = parent / "reading", parent / "working"
-    for folder in (reading, working):
-        folder.mkdir(mode=0o755)
-        export(tree, folder)
+    reading.mkdir(mode=0o755)
+    export(tree, reading)
     notes: tuple[str, ...] = ()
+    origin, change = None, NO_CHANGE
     if base is not None:
-        rules = parent / "base"
-        rules.mkdir(mode=0o700)
-        export(base, rules)
-        notes = use_base_rules(reading, rules)
-        use_base_rules(working, rules)
-        shutil.rmtree(rules)
+        origin = parent / "base"
+        origin.mkdir(mode=0o755)
+        export(base, origin)
+        change = change_between(origin, reading)
+        notes = use_base_rules(reading, origin)
+    shutil.copytree(reading, working, symlinks=True)
+    _end_search(parent, reading)
     sandbox.give(working)
     python = any(name.endswith((".py", ".pyi")) for name in files_below(reading))
-    return JudgedTree(reading, working, parent, find_sources(reading), notes, python)
+    return JudgedTree(reading, working, parent, find_sources(reading), notes, python, origin, change)
+
+
+def _end_search(parent: Path, reading: Path) -> None:
+    """Let ruff find a configuration above the exports that says nothing, and not look in folders that others can write.
+
+    Where a tree has none, ruff looks in every folder above it, and then in the user's own (Ruff, "Configuring Ruff"):
+    the exports may lie below ``/tmp``. The metadata beside it are the tree's: ruff takes the oldest Python from there,
+    and the modules of the project from what would be its root.
+    """
+    write_below(parent, "ruff.toml", RUFF_DEFAULTS)
+    write_below(parent, "pyproject.toml", read_below(reading, "pyproject.toml") or b"")
 
 
 def reachable_folder(sandbox: Sandbox, prefix: str) -> Path:

@@ -6,6 +6,7 @@ import os
 import signal
 import tempfile
 import threading
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
+    from coordinator.sandbox.interrupt import Interrupt
     from coordinator.sandbox.orders import Check, Cover, Failure, Order
     from coordinator.sandbox.uid import UidLease
 
@@ -105,7 +107,7 @@ class ConfinedSandbox:
         """
         order = self._order(command)
         try:
-            ended = self._carry_out(order, stdin=command.stdin, merged=command.merge_stderr)
+            ended = self._carry_out(order, command.stdin, command.interrupt, merged=command.merge_stderr)
         except StepRefused as refused:
             raise Unreachable(
                 f"a command could not be confined: {refused}", mend="See what `coordinator doctor` says of this runner"
@@ -138,7 +140,7 @@ class ConfinedSandbox:
         while True:
             order: Order = {**self._order(_PROBE), "checks": checks, "covers": covers}
             try:
-                ended = self._carry_out(order, stdin=b"", merged=False)
+                ended = self._carry_out(order, b"", None, merged=False)
             except StepRefused as refused:
                 if refused.step == "view":
                     raise reach.NoView from refused
@@ -204,13 +206,14 @@ class ConfinedSandbox:
             "hides_processes": self.means.hides_processes,
         }
 
-    def _carry_out(self, order: Order, *, stdin: bytes, merged: bool) -> Ended:
+    def _carry_out(self, order: Order, stdin: bytes, interrupt: Interrupt | None, *, merged: bool) -> Ended:
         """Let a supervisor do it. Raises `StepRefused` when a step failed, `Unreachable` when the supervisor did."""
         with Running(self._launcher, self.root, stdin) as running:
             self._running.add(running)
             try:
                 self._refuse_when_stopped()
-                ended = running.carry_out(order, merged=merged)
+                with interrupt.stopping(running.stop) if interrupt is not None else nullcontext():
+                    ended = running.carry_out(order, merged=merged)
             finally:
                 self._running.discard(running)
         self._refuse_when_stopped()

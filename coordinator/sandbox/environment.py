@@ -31,6 +31,8 @@ PASSTHROUGH = frozenset(
         "PIP_NO_INDEX",
         "PIP_TRUSTED_HOST",
         "REQUESTS_CA_BUNDLE",
+        "RUSTUP_HOME",
+        "RUSTUP_TOOLCHAIN",
         "SSL_CERT_DIR",
         "SSL_CERT_FILE",
         "TZ",
@@ -59,6 +61,23 @@ _LIBRARIES = "LD_LIBRARY_PATH"
 def select_passthrough(environment: Mapping[str, str]) -> dict[str, str]:
     """Pick from the coordinator's own environment what may be passed on, by `PASSTHROUGH`."""
     return {name: value for name, value in environment.items() if name in PASSTHROUGH}
+
+
+def search_path_of(environment: Mapping[str, str]) -> tuple[Path, ...]:
+    """Give the absolute folders of a PATH: Go, Node and Rust mostly stand in one that only their user knows of."""
+    entries = (Path(entry) for entry in environment.get("PATH", "").split(os.pathsep) if entry)
+    return tuple(dict.fromkeys(entry for entry in entries if entry.is_absolute()))
+
+
+def rust_toolchains(environment: Mapping[str, str], *, closed_home: bool) -> dict[str, str]:
+    """Name the folder of rustup's toolchains where rustup itself would look for it: below HOME, which commands lose.
+
+    In a home that is closed to the commands it is of no use to them; `RUSTUP_HOME` can name it elsewhere.
+    """
+    folder = Path(environment.get("HOME", "/nonexistent"), ".rustup")
+    if closed_home or "RUSTUP_HOME" in environment or not os.access(folder, os.R_OK | os.X_OK):
+        return {}
+    return {"RUSTUP_HOME": str(folder)}
 
 
 def launcher_environment(passthrough: Mapping[str, str]) -> dict[str, str]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from coordinator.sandbox.interrupt import Interrupt
+
 
 class Network(StrEnum):
     """What a confined command may reach."""
@@ -48,6 +50,8 @@ class Command:
     """Standard error goes into standard output, in the order written."""
     network: Network = Network.OPEN
     """What the command wants at most; a tier that cannot hold it back says so in `Sandbox.description`."""
+    interrupt: Interrupt | None = None
+    """Ends the command before its time, as a signal would."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coordinator.configuration import GatesSection
-from coordinator.gates.environment import TargetEnvironment, describe_environment
 from coordinator.gates.suite import build_suite
+from coordinator.gates.target.environment import TargetEnvironment, describe_environment
 from coordinator.sandbox.environment import SYSTEM_PATH
 from coordinator.sandbox.protocol import Command, CommandResult
 from coordinator.workspace.export import export
@@ -98,6 +98,7 @@ def judge(
     *,
     base: str | None = None,
     environment: Callable[[Path], TargetEnvironment] | None = None,
+    setup: tuple[str, ...] | None = None,
 ) -> Verdict:
     """Judge the head of a repository with the real tools; nothing may be left of it in `home`."""
     home.mkdir(exist_ok=True)
@@ -109,6 +110,7 @@ def judge(
         section=section or GatesSection(),
         sandbox=sandbox,
         environment=environment or (lambda _source: own_environment(sandbox, home / "cache")),
+        setup=setup,
     )
     verdict = suite.judge()
     assert {path.name for path in home.iterdir()} <= {"cache", ".cache"}

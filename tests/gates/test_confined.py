@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from coordinator.configuration import GatesSection
-from coordinator.gates.preparing import EnvironmentKeeper
 from coordinator.gates.suite import build_suite
+from coordinator.gates.target.preparing import EnvironmentKeeper
 from coordinator.sandbox.environment import interpreter_paths
 from coordinator.sandbox.opening import open_sandbox
 from tests.gates.support import exporter

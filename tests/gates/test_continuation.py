@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from coordinator.gates.continuation import TEXT_LIMIT, ForcedContinuationService
+from coordinator.gates.judgement import needs_person
 from coordinator.gates.protocol import GateResult, Verdict
 
 if TYPE_CHECKING:
@@ -101,3 +102,62 @@ def test_details_of_another_shape_are_left_out() -> None:
 def test_a_verdict_without_gates_is_rejected() -> None:
     empty = Verdict(passed=False, tree="t", gates=())
     assert "none was run" in ForcedContinuationService(1).next(empty).text
+
+
+def policy(*what: str, state: str = "attention") -> GateResult:
+    findings: list[JsonValue] = [
+        {"path": each, "line": 1, "message": "1 more", "kind": "noqa", "what": each, "severity": "attention"}
+        for each in what
+    ]
+    return result("integrity", state=state, findings=findings, findings_total=len(findings))
+
+
+def test_a_policy_finding_is_told_once_and_then_left_to_a_person() -> None:
+    service = ForcedContinuationService(5)
+    first = service.next(verdict(policy("a.py", "b.py")))
+    assert (first.accepted, first.final, first.reason) == (False, False, "")
+    assert "Undo what weakens a check" in first.text
+    assert "say why in your summary and submit again: then a person decides" in first.text
+    second = service.next(verdict(policy("a.py")))
+    assert (second.accepted, second.final) == (False, True)
+    assert second.reason == "It needs a person: 1 finding that only somebody with write access can waive"
+    assert second.text.startswith("Handed to a person, who decides about what is listed; the work ends here.")
+    assert "a.py:1" in second.text
+
+
+def test_another_policy_finding_is_told_again() -> None:
+    service = ForcedContinuationService(5)
+    service.next(verdict(policy("a.py")))
+    assert not service.next(verdict(policy("a.py", "b.py"))).final
+    assert service.next(verdict(policy("b.py"))).final
+
+
+def test_a_policy_finding_beside_a_fault_counts_as_told_and_the_fault_is_mended_first() -> None:
+    service = ForcedContinuationService(5)
+    assert not service.next(verdict(policy("a.py"), result("lint"))).final
+    assert not service.next(verdict(policy("a.py"), result("lint"))).final
+    assert not service.next(verdict(policy("a.py", state="failed"))).final
+    assert service.next(verdict(policy("a.py"), result("lint", passed=True))).final
+
+
+def test_the_last_submission_with_nothing_but_policy_findings_needs_a_person() -> None:
+    answer = ForcedContinuationService(1).next(verdict(policy("a.py")))
+    assert answer.final
+    assert answer.reason.startswith("It needs a person")
+    assert ForcedContinuationService(1).next(verdict(policy("a.py"), result("lint"))).reason == ""
+
+
+def test_without_a_gate_nobody_is_needed() -> None:
+    assert not needs_person(verdict())
+    assert not needs_person(verdict(result("lint", passed=True, state="passed")))
+    assert needs_person(verdict(result("lint", passed=True), policy("a.py")))
+
+
+def test_gates_that_another_one_ended_are_named_and_not_told_as_faults() -> None:
+    ended = result("test", message="not finished: stopped after lint failed", state="error", unfinished=True)
+    answer = ForcedContinuationService(3).next(verdict(result("lint"), ended))
+    assert (
+        "1 gate of 2 did not pass: lint. Ended before they were done, because of what failed first: test."
+        in answer.text
+    )
+    assert "## test" not in answer.text

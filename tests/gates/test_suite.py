@@ -8,22 +8,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from coordinator.configuration import (
-    CommandGateSection,
     CoverageGateSection,
     GateSection,
     GatesSection,
     TestGateSection,
 )
 from coordinator.errors import Misconfigured, Unreachable
-from coordinator.gates.suite import build_suite
+from coordinator.gates.suite import NO_BASE, build_suite
 from tests.gates.support import PlainSandbox, exporter, judge, judge_files, own_environment, result_of
 from tests.support import commit_files, git, make_repository
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from coordinator.gates.environment import TargetEnvironment
     from coordinator.gates.protocol import GateResult, Verdict
+    from coordinator.gates.target.environment import TargetEnvironment
 
 PYPROJECT = '[project]\nname = "toy"\nversion = "1.0"\n'
 CODE = '"""Toy."""\n\n\ndef double(number: int) -> int:\n    return 2 * number\n'
@@ -300,7 +299,7 @@ def test_the_rules_of_the_base_count(tmp_path: Path) -> None:
         },
     )
     verdict = judge(repository, tmp_path / "home", base=base)
-    assert states(verdict) == dict.fromkeys(("build", "lint", "test", "coverage"), "failed")
+    assert states(verdict) == dict.fromkeys(("build", "lint", "test", "coverage", "integrity"), "failed")
     notes = result_of(verdict, "build").details["notes"]
     assert isinstance(notes, list)
     assert [str(note).split(":")[0] for note in notes] == [
@@ -344,7 +343,7 @@ def test_mypy_plugins_run_with_the_mypy_of_the_project(tmp_path: Path) -> None:
     files = {**GREEN, "mypy.ini": "[mypy]\nplugins = pydantic.mypy\n"}
     result = result_of(judge_files(tmp_path, files, ONLY_BUILD), "build")
     assert result.passed
-    assert result.details["notes"] == ["the project's own mypy ran, as its plugins need"]
+    assert result.details["notes"] == [NO_BASE, "the project's own mypy ran, as its plugins need"]
 
 
 def test_a_ruff_that_looks_at_nothing_is_an_error(tmp_path: Path) -> None:
@@ -404,21 +403,40 @@ def test_the_project_s_own_pytest_options_work(tmp_path: Path) -> None:
     assert result.message == "1 test passed"
 
 
+def test_a_configuration_of_ruff_above_the_export_has_no_say(tmp_path: Path) -> None:
+    """Whoever can write to the folder for temporary files could leave one there, and ruff looks in all of them."""
+    (tmp_path / "ruff.toml").write_text('lint.per-file-ignores = {"*" = ["ALL"]}\n')
+    files = {**GREEN, "toy/more.py": "import os\n", "toy/old.py": "from typing import List\n\nX: List[int] = []\n"}
+    (tmp_path / "one").mkdir()
+    result = result_of(judge_files(tmp_path / "one", files, ONLY_LINT), "lint")
+    assert "F401" in result.message
+    old = {**files, "pyproject.toml": f'{PYPROJECT}requires-python = ">=3.8"\n', "toy/more.py": ""}
+    (tmp_path / "two").mkdir()
+    assert "FA100" in result_of(judge_files(tmp_path / "two", old, ONLY_LINT), "lint").message, "a rule for Python 3.8"
+    test = "import os\n\nimport pytest\n\nimport toy\n\n\ndef test_a() -> None:\n    assert (os, pytest, toy)\n"
+    for name, folder in (("three", "toy"), ("four", "src/toy")):
+        (tmp_path / name).mkdir()
+        own = {f"{folder}/__init__.py": CODE, "tests/test_toy.py": test}
+        assert result_of(judge_files(tmp_path / name, own, ONLY_LINT), "lint").passed, "its own modules are known"
+
+
 def test_disabled_gates_are_left_out(tmp_path: Path) -> None:
     verdict = judge_files(tmp_path, GREEN, ONLY_LINT)
     assert [result.gate for result in verdict.gates] == ["lint"]
 
 
-@pytest.mark.parametrize(
-    ("section", "words"),
-    [
-        (ONLY_LINT.model_copy(update={"lint": OFF}), "All quality gates are disabled"),
-        (GatesSection(commands=(CommandGateSection(name="vet", run="go vet"),)), "`vet`"),
-    ],
-)
-def test_a_suite_that_cannot_judge_is_refused(tmp_path: Path, section: GatesSection, words: str) -> None:
-    with pytest.raises(Misconfigured, match=words):
-        judge_files(tmp_path, GREEN, section)
+def test_a_suite_that_cannot_judge_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="All quality gates are disabled"):
+        judge_files(tmp_path, GREEN, ONLY_LINT.model_copy(update={"lint": OFF}))
+    assert list((tmp_path / "home").iterdir()) == []
+
+
+def test_a_project_that_has_no_gate_left_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    """Known when the tree is there: the one gate that is on, coverage, is none of a project in Go."""
+    section = ONLY_LINT.model_copy(update={"lint": OFF, "coverage": CoverageGateSection()})
+    with pytest.raises(Misconfigured, match="All quality gates are disabled"):
+        judge_files(tmp_path, {"go.mod": "module toy\n"}, section)
+    assert list((tmp_path / "home").iterdir()) == []
 
 
 def test_an_environment_that_cannot_be_prepared_is_an_error_of_the_gates_that_need_it(tmp_path: Path) -> None:

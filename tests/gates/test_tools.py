@@ -11,19 +11,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from coordinator.gates.build_gate import BuildGate
-from coordinator.gates.coverage_gate import CoverageGate
-from coordinator.gates.environment import TargetEnvironment
 from coordinator.gates.evidence import Cleaner
-from coordinator.gates.junit import TestCase, TestReport
-from coordinator.gates.lint_gate import LintGate
+from coordinator.gates.integrity.testbed import Testbed
 from coordinator.gates.once import Once
-from coordinator.gates.packages import Sources, find_sources
-from coordinator.gates.test_gate import TestGate
-from coordinator.gates.test_run import RunOutcome, TestRun
+from coordinator.gates.python.build_gate import BuildGate
+from coordinator.gates.python.coverage_gate import CoverageGate
+from coordinator.gates.python.coverage_report import CoverageReading
+from coordinator.gates.python.lint_gate import LintGate
+from coordinator.gates.python.pytest_run import RunOutcome
+from coordinator.gates.python.test_gate import TestGate
+from coordinator.gates.python.test_run import TestRun
+from coordinator.gates.reports.junit import TestCase, TestReport
+from coordinator.gates.target.environment import TargetEnvironment
+from coordinator.gates.target.packages import Sources, find_sources
 from coordinator.gates.tooling import Tool
 from coordinator.gates.tree import JudgedTree
-from coordinator.sandbox.protocol import CommandResult
+from coordinator.sandbox.protocol import CommandResult, Network
 from tests.gates.support import PlainSandbox
 from tests.support import write_files
 
@@ -138,7 +141,8 @@ def a_report(*outcomes: str) -> TestReport:
 
 TOTALS = {"covered_lines": 9, "num_statements": 10, "percent_covered": 84.9999}
 SUMMARY = {"covered_lines": 8, "num_statements": 10, "percent_covered": 80.0}
-MEASURED = {"files": {"a.py": {"missing_lines": [*range(1, 200, 2)], "summary": SUMMARY}}, "totals": TOTALS}
+LINES = {"executed_lines": [], "missing_lines": [*range(1, 200, 2)], "excluded_lines": []}
+MEASURED = {"files": {"a.py": {**LINES, "summary": SUMMARY}}, "totals": TOTALS}
 
 
 @pytest.mark.parametrize(
@@ -158,7 +162,8 @@ def test_coverage(tmp_path: Path, code: int, writes: str | None, state: str, wor
     outcome = an_outcome(tmp_path, a_report("passed"), answer())
     sandbox = AnsweringSandbox(tmp_path, answer=answer(code), writes=writes)
     tool = Tool(sandbox, tree.working, Cleaner((tree.working,)))
-    result = CoverageGate(tree, Once(lambda: outcome), an_environment(), tool, 85.0).check()
+    report = Once(CoverageReading(tree, Once(lambda: outcome), an_environment(), tool))
+    result = CoverageGate(tree, report, 85.0).check()
     assert not result.passed
     assert result.details["state"] == state
     assert words in result.message
@@ -200,7 +205,8 @@ def test_a_failure_without_a_file_is_placed_by_its_class(tmp_path: Path) -> None
 
 def command_of(tmp_path: Path, *installed: str, files: dict[str, str], version: tuple[int, int] = (3, 11)) -> Command:
     sandbox = AnsweringSandbox(tmp_path)
-    run = TestRun(a_tree(tmp_path / "tree", files), an_environment(*installed, version=version), sandbox, 1, ("-x",))
+    tree, environment = a_tree(tmp_path / "tree", files), an_environment(*installed, version=version)
+    run = TestRun(Testbed(tree, environment, sandbox, 1, ("-x",), Network.NONE))
     assert run().notes == ("lent",)
     run.remove()
     return sandbox.commands[0]

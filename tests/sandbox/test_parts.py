@@ -31,6 +31,22 @@ def test_only_named_variables_are_passed_on() -> None:
     assert environment.select_passthrough(own) == {"PIP_INDEX_URL": "https://index.invalid", "HTTPS_PROXY": "p"}
 
 
+def test_the_operators_folders_of_programs_are_found_and_relative_ones_are_not() -> None:
+    own = {"PATH": "/usr/bin:bin::/opt/go/bin:.:/usr/bin:/no such/folder"}
+    assert environment.search_path_of(own) == (Path("/usr/bin"), Path("/opt/go/bin"), Path("/no such/folder"))
+    assert environment.search_path_of({}) == ()
+
+
+def test_rusts_toolchains_are_named_where_commands_can_have_them(tmp_path: Path) -> None:
+    home = {"HOME": str(tmp_path)}
+    assert environment.rust_toolchains(home, closed_home=False) == {}
+    (tmp_path / ".rustup").mkdir()
+    assert environment.rust_toolchains(home, closed_home=False) == {"RUSTUP_HOME": str(tmp_path / ".rustup")}
+    assert environment.rust_toolchains(home, closed_home=True) == {}
+    assert environment.rust_toolchains({**home, "RUSTUP_HOME": "/opt/rust"}, closed_home=False) == {}
+    assert environment.rust_toolchains({}, closed_home=False) == {}
+
+
 def test_the_launcher_gets_what_its_interpreter_needs_and_no_more() -> None:
     passed = {"LD_LIBRARY_PATH": "/opt/python/lib", "HTTPS_PROXY": "http://user:password@proxy"}
     assert environment.launcher_environment(passed) == {"LD_LIBRARY_PATH": "/opt/python/lib"}

@@ -1,0 +1,1 @@
+"""Python's gates: mypy, ruff, and the one pytest run that serves tests and coverage."""
