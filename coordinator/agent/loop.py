@@ -248,7 +248,8 @@ class AgentLoop:
         if verdict.accepted:
             return result, _Ended(Ending.ACCEPTED, "The quality gates accepted the work")
         if verdict.final:
-            return result, _Ended(Ending.REJECTED, "The quality gates rejected the last submission that was allowed")
+            reason = verdict.reason or "The quality gates rejected the last submission that was allowed"
+            return result, _Ended(Ending.REJECTED, reason)
         return result, None
 
     def _report(self, reply: Reply, history: History) -> TurnReport:

@@ -111,6 +111,8 @@ class Submission:
     """No further submission is allowed, whatever this one was."""
     text: str
     """What the agent is told: the result of the `submit` call."""
+    reason: str = ""
+    """Why this was the last one, for people; empty when the submissions are used up."""
 
 
 class SubmissionJudge(Protocol):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from coordinator.agent.protocol import Ending
 from coordinator.errors import BudgetExceeded
 from coordinator.flows.journal import IMPLEMENT
+from coordinator.gates.judgement import needs_person
 from coordinator.planning.assignment import more_capable
 from coordinator.planning.endpoints import unavailable_agents
 from coordinator.report.models import StepState
@@ -28,6 +29,9 @@ def escalated(parts: Parts, journal: Journal, money: RunMoney, plan: Plan, resul
     """
     used = parts.profiles[journal.report.agent]
     if result.ending is not Ending.REJECTED or not parts.settings.configuration.escalate:
+        return None
+    if journal.report.verdict is not None and needs_person(journal.report.verdict):
+        journal.note("not tried again: what is left needs a person, and no more capable agent")
         return None
     unavailable = unavailable_agents(parts.profiles, parts.settings.environment)
     profile = more_capable(used, plan.estimate, parts.profiles, unavailable=unavailable)

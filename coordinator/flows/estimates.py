@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from coordinator.state.records import IssueRecord
 
 _DONE: Final = frozenset({Outcome.COMPLETED, Outcome.REJECTED})
-"""Runs that did all of their work. What one needed that was broken off says nothing about the estimate."""
+"""Runs that did all of their work. What one needed that was broken off says nothing about the estimate; neither does
+one without a turn: it took over what an earlier one had done."""
 
 
 def estimates_so_far(issues: Mapping[int, IssueRecord]) -> Accuracy:
     """Compare the predictions for all runs that are remembered one by one with what they needed."""
-    runs = [run for issue in issues.values() for run in issue.runs if run.outcome in _DONE]
+    runs = [run for issue in issues.values() for run in issue.runs if run.outcome in _DONE and run.turns]
     context = ((run.predicted_tokens, run.peak_tokens) for run in runs)
     cost = ((run.predicted_cost_usd, run.cost_usd) for run in runs)
     return Accuracy(

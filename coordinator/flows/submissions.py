@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING
 
 from coordinator.agent.budget import out_of_time
 from coordinator.agent.protocol import Submission
+from coordinator.events.permission import Permissions
 from coordinator.flows.journal import GATES, IMPLEMENT
+from coordinator.flows.waivers import WaiverDesk
+from coordinator.gates.cache.result_cache import ask
+from coordinator.gates.judgement import UNFINISHED
 from coordinator.gates.suite import build_suite
+from coordinator.gates.target.environment_stamp import environment_stamp
 from coordinator.report.models import AttemptReport, Changes, StepState
+from coordinator.report.states import state_word
 from coordinator.workspace.export import export
 
 if TYPE_CHECKING:
@@ -19,8 +25,9 @@ if TYPE_CHECKING:
     from coordinator.flows.journal import Journal
     from coordinator.flows.parts import Parts
     from coordinator.gates.continuation import ForcedContinuationService
-    from coordinator.gates.environment import TargetEnvironment
+    from coordinator.gates.integrity.findings import Waiver
     from coordinator.gates.protocol import Verdict
+    from coordinator.gates.target.environment import TargetEnvironment
     from coordinator.workspace.protocol import Candidate
     from coordinator.workspace.workspace import Workspace
 
@@ -83,7 +90,32 @@ class SubmissionDesk:
         self._journal.step(GATES, state, _in_one_line(verdict))
         if not answer.final:
             self._journal.step(IMPLEMENT, StepState.CURRENT, "mending what the gates rejected")
-        return Submission(accepted=answer.accepted, final=answer.final, text=_with_left_out(answer.text, candidate))
+        return Submission(
+            accepted=answer.accepted,
+            final=answer.final,
+            text=_with_left_out(answer.text, candidate),
+            reason=answer.reason,
+        )
+
+    def accepts(self, summary: str) -> bool:
+        """Judge what is in the checkout without counting it as a submission; a rejection is only told to people.
+
+        `summary` is that of the earlier run which left the work. Raises what the forge, git and the gates raise.
+        """
+        candidate = self.take(summary)
+        if candidate.empty:
+            return False
+        self._journal.step(GATES, StepState.CURRENT)
+        verdict = self._judge(candidate)
+        if verdict.passed:
+            self._record(verdict, 0)
+            self._journal.step(IMPLEMENT, StepState.DONE, "as an earlier run left it")
+        else:
+            self._since = time.monotonic()
+            self._journal.note(f"the work of the earlier run is not accepted yet: {_in_one_line(verdict)}")
+            self._journal.step(IMPLEMENT, StepState.CURRENT)
+        self._journal.step(GATES, StepState.DONE if verdict.passed else StepState.FAILED, _in_one_line(verdict))
+        return verdict.passed
 
     def take(self, summary: str) -> Candidate:
         """Build a candidate from the checkout, and keep it."""
@@ -98,7 +130,29 @@ class SubmissionDesk:
         )
         return candidate
 
+    def waivers(self) -> tuple[Waiver, ...]:
+        """Return what persons have waived by now, on the issue and on the pull request of the work."""
+        parts, workspace = self._parts, self._workspace
+        number = self._journal.report.issue_number
+        desk = WaiverDesk(parts.forge, Permissions(parts.forge, parts.settings.configuration.allow), self._journal.warn)
+        return desk.of_work(number, head=workspace.branch, base=workspace.base_branch)
+
     def _judge(self, candidate: Candidate) -> Verdict:
+        parts, waivers = self._parts, self.waivers()
+        question = ask(
+            tree=candidate.tree,
+            base=candidate.base,
+            configuration=parts.settings.configuration,
+            environment=environment_stamp(self._environment.folder, parts.person),
+            confinement=parts.caches.confinement,
+            waivers=waivers,
+        )
+        verdict = parts.caches.results.judged(question, lambda: self._judge_anew(candidate, waivers))
+        self._journal.record(gates=tuple(result.gate for result in verdict.gates))
+        return verdict
+
+    def _judge_anew(self, candidate: Candidate, waivers: tuple[Waiver, ...]) -> Verdict:
+        """Run the gates. As long as the agent can try again, the first that fails ends the others."""
         configuration = self._parts.settings.configuration
 
         def write(tree: str, folder: Path) -> None:
@@ -112,7 +166,13 @@ class SubmissionDesk:
             sandbox=self._parts.gate_sandbox,
             environment=lambda _source: self._environment,
             network=configuration.sandbox.network,
+            waivers=waivers,
+            setup=configuration.setup,
+            fail_fast=self._continuation.left > 1,
+            mypy_cache=self._parts.caches.mypy,
+            base_records=self._parts.caches.base_records,
         )
+        self._journal.record(gates=tuple(gate.name for gate in suite.gates))
         return suite.judge()
 
     def _record(self, verdict: Verdict, turns: int) -> None:
@@ -129,9 +189,7 @@ class SubmissionDesk:
         word = "accepted" if verdict.passed else "rejected"
         self._journal.note(f"attempt {number} {word}: {_in_one_line(verdict)}", attempt.seconds)
         for gate in verdict.gates:
-            self._journal.say(
-                f"  {'passed' if gate.passed else 'FAILED'} {gate.gate} ({gate.seconds:.1f} s): {gate.message}"
-            )
+            self._journal.say(f"  {state_word(gate)} {gate.gate} ({gate.seconds:.1f} s): {gate.message}")
         self._journal.record(attempts=(*self._journal.report.attempts, attempt))
 
 
@@ -149,4 +207,6 @@ def _in_one_line(verdict: Verdict) -> str:
     failed = verdict.failed_gates()
     if not failed:
         return f"{len(verdict.gates)} of {len(verdict.gates)} gates passed"
-    return f"{', '.join(gate.gate for gate in failed)} failed"
+    ended = [gate.gate for gate in failed if gate.details.get(UNFINISHED)]
+    more = f", {', '.join(ended)} not finished" if ended else ""
+    return f"{', '.join(gate.gate for gate in failed if gate.gate not in ended)} failed{more}"

@@ -20,6 +20,7 @@ from coordinator.flows.plan_issue import plan_issue
 from coordinator.flows.preparing import ending_in_time, open_journal, open_workspace, prepare_environment
 from coordinator.flows.run_money import RunMoney
 from coordinator.flows.submissions import SubmissionDesk
+from coordinator.flows.waived_work import accept_waived
 from coordinator.gates.continuation import ForcedContinuationService
 from coordinator.gates.suite import require_gates
 from coordinator.report.models import Outcome, StepState
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from coordinator.agent.protocol import AgentResult
     from coordinator.flows.parts import Parts
     from coordinator.flows.work_order import WorkOrder
-    from coordinator.gates.environment import TargetEnvironment
+    from coordinator.gates.target.environment import TargetEnvironment
     from coordinator.planning.models import AgentProfile, Plan
     from coordinator.report.redaction import CleanReport
     from coordinator.state.claims import Held
@@ -222,7 +223,7 @@ class _IssueRun:
             budget,
             rejection=rejection,
         )
-        result = step.run(desk)
+        result = (None if rejection else accept_waived(workspace, self._issue, desk)) or step.run(desk)
         self.journal.record(ending=result.ending, turns=self.journal.report.turns + result.turns)
         return desk, result
 
