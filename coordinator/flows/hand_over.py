@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from coordinator.errors import CoordinatorError, Refused
 from coordinator.flows.journal import PULL_REQUEST
+from coordinator.flows.line_comments import LineComments
 from coordinator.forge.protocol import PullRequestForbidden
 from coordinator.report.models import PullRequestReport, StepState
 from coordinator.report.pull_request import pull_request_body, pull_request_title
@@ -57,6 +58,7 @@ def hand_over(parts: Parts, workspace: Workspace, candidate: Candidate, journal:
         raise
     finally:
         set_statuses(parts, candidate, journal)
+    _show_on_lines(parts, workspace, candidate, journal)
 
 
 def _open_pull_request(parts: Parts, workspace: Workspace, journal: Journal) -> None:
@@ -79,6 +81,14 @@ def _leave_to_a_person(parts: Parts, workspace: Workspace, journal: Journal, why
     if page:
         journal.warn(f"The branch is pushed; a person can open the pull request: {page}")
     journal.step(PULL_REQUEST, StepState.FAILED, why, compare_url=page)
+
+
+def _show_on_lines(parts: Parts, workspace: Workspace, candidate: Candidate, journal: Journal) -> None:
+    """Show what the gates found on the lines of the pull request, where there is one."""
+    verdict, pull = journal.report.verdict, journal.report.pull_request
+    if pull is not None and verdict is not None and verdict.tree == candidate.tree:
+        comments = LineComments(parts.forge, pull.number, parts.redact, journal.warn)
+        comments.show(verdict, workspace.repository, candidate.base, candidate.commit)
 
 
 def set_statuses(parts: Parts, candidate: Candidate, journal: Journal) -> None:

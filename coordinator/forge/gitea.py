@@ -16,6 +16,7 @@ from coordinator.forge.gitea_api import RepositoryApi
 from coordinator.forge.gitea_facilities import find_facilities
 from coordinator.forge.gitea_issues import GiteaIssues
 from coordinator.forge.gitea_labels import GiteaLabels
+from coordinator.forge.gitea_lines import GiteaLines
 from coordinator.forge.gitea_pulls import GiteaPulls
 from coordinator.forge.http import Call, RestClient
 from coordinator.forge.models import GitRemote
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
         Facility,
         HistoryEntry,
         Issue,
+        LineComment,
+        LineNote,
         PullRequest,
         Repository,
         Server,
@@ -80,6 +83,7 @@ class GiteaForge:
         self._labels = GiteaLabels(self._rest, self._api, repository)
         self._issues = GiteaIssues(self._rest, self._api, repository, self._labels, self.myself)
         self._pulls = GiteaPulls(self._rest, self._api, repository, self._commit)
+        self._lines = GiteaLines(self._rest, self._api, repository)
         self._server: Server | None = None
         self._myself: Account | None = None
         self._repository: Repository | None = None
@@ -198,6 +202,18 @@ class GiteaForge:
     def update_comment(self, comment_id: int, body: str) -> Comment:
         """Replace the text of a comment."""
         return self._issues.update_comment(comment_id, body)
+
+    def line_comments(self, number: int) -> tuple[LineComment, ...]:
+        """Return the comments on lines of a pull request, oldest first."""
+        return self._lines.comments(number)
+
+    def comment_on_lines(self, number: int, commit: str, notes: Sequence[LineNote]) -> None:
+        """Comment on lines of a pull request."""
+        self._lines.add(number, commit, notes)
+
+    def remove_line_comment(self, number: int, comment: LineComment) -> None:
+        """Take away a comment on a line."""
+        self._lines.remove(number, comment)
 
     def branch_commit(self, branch: str) -> str | None:
         """Return the commit at the tip of a branch; None where there is no such branch."""

@@ -14,6 +14,7 @@ from coordinator.forge.github_access import find_access, find_account, find_myse
 from coordinator.forge.github_address import checked_addresses, checked_repository, encoded_path
 from coordinator.forge.github_api import GithubApi
 from coordinator.forge.github_issues import GithubIssues
+from coordinator.forge.github_lines import GithubLines
 from coordinator.forge.github_pulls import GithubPulls
 from coordinator.forge.http import Call, RestClient
 from coordinator.forge.models import GitRemote, Server
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
         Facility,
         HistoryEntry,
         Issue,
+        LineComment,
+        LineNote,
         PullRequest,
         Repository,
     )
@@ -68,6 +71,7 @@ class GithubForge:
         self._api = GithubApi(rest, graphql, self._name)
         self._issues = GithubIssues(self._api, self.myself)
         self._pulls = GithubPulls(self._api, self._commit)
+        self._lines = GithubLines(self._api)
         self._server: Server | None = None
         self._myself: Account | None = None
         self._repository: Repository | None = None
@@ -189,6 +193,18 @@ class GithubForge:
     def update_comment(self, comment_id: int, body: str) -> Comment:
         """Replace the text of a comment."""
         return self._issues.update_comment(comment_id, body)
+
+    def line_comments(self, number: int) -> tuple[LineComment, ...]:
+        """Return the comments on lines of a pull request, oldest first."""
+        return self._lines.comments(number)
+
+    def comment_on_lines(self, number: int, commit: str, notes: Sequence[LineNote]) -> None:
+        """Comment on lines of a pull request."""
+        self._lines.add(number, commit, notes)
+
+    def remove_line_comment(self, number: int, comment: LineComment) -> None:
+        """Take away a comment on a line."""
+        self._lines.remove(number, comment)
 
     def branch_commit(self, branch: str) -> str | None:
         """Return the commit at the tip of a branch; None where there is none, or nothing at all yet (409).

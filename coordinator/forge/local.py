@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Self
 
 from coordinator.forge.local_git import LocalGit
 from coordinator.forge.local_import import LocalImports
+from coordinator.forge.local_lines import LocalLines
 from coordinator.forge.local_pulls import LocalPulls
 from coordinator.forge.local_store import LocalStore
 from coordinator.forge.models import (
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from coordinator.forge.models import Comment, CommitStatus, Facility, PullRequest
+    from coordinator.forge.models import Comment, CommitStatus, Facility, LineComment, LineNote, PullRequest
 
 LOCAL_USER = Account(id=1, login="local")
 
@@ -64,6 +65,7 @@ class LocalForge:
         self._user = user
         self._now = now
         self._pulls = LocalPulls(self._store, self._git, now)
+        self._lines = LocalLines(self._store, user)
         self._imports = LocalImports(self._store, now)
 
     @classmethod
@@ -202,6 +204,18 @@ class LocalForge:
         """Replace the text of a comment."""
         with self._store.locked():
             return self._store.change_comment(comment_id, body, self._now())
+
+    def line_comments(self, number: int) -> tuple[LineComment, ...]:
+        """Return the comments on lines of a pull request, oldest first."""
+        return self._lines.comments(number)
+
+    def comment_on_lines(self, number: int, commit: str, notes: Sequence[LineNote]) -> None:
+        """Comment on lines of a pull request."""
+        self._lines.add(number, commit, notes)
+
+    def remove_line_comment(self, number: int, comment: LineComment) -> None:
+        """Take away a comment on a line."""
+        self._lines.remove(number, comment)
 
     def branch_commit(self, branch: str) -> str | None:
         """Return the commit at the tip of a branch; None where there is no such branch."""

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from pydantic import Field
+
 from coordinator.models import Frozen
 
 
@@ -122,6 +124,28 @@ class Comment(Frozen):
     created_at: datetime
     updated_at: datetime
     html_url: str = ""
+
+
+class LineNote(Frozen):
+    """What is to be said about one line of a pull request's head."""
+
+    path: str
+    line: int = Field(ge=1)
+    """1-based; one that the pull request adds or changes, as GitHub takes no other."""
+    body: str
+
+
+class LineComment(Frozen):
+    """A comment on a line of a pull request."""
+
+    id: int
+    author: Account
+    path: str
+    body: str
+    review: int = 0
+    """The review that it belongs to, where the forge keeps them together in one."""
+    answered: bool = False
+    """Whether somebody else has replied: then it is a conversation, and no longer its author's alone."""
 
 
 class Dependencies(Frozen):

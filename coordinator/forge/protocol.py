@@ -19,6 +19,8 @@ if TYPE_CHECKING:
         GitRemote,
         HistoryEntry,
         Issue,
+        LineComment,
+        LineNote,
         PullRequest,
         Repository,
         Server,
@@ -133,6 +135,18 @@ class Forge(Protocol):
 
     def update_comment(self, comment_id: int, body: str) -> Comment:
         """Replace the text of a comment."""
+        ...
+
+    def line_comments(self, number: int) -> tuple[LineComment, ...]:
+        """Return the comments on lines of a pull request, oldest first."""
+        ...
+
+    def comment_on_lines(self, number: int, commit: str, notes: Sequence[LineNote]) -> None:
+        """Comment on lines of a pull request whose head is `commit`; without `notes` nothing happens."""
+        ...
+
+    def remove_line_comment(self, number: int, comment: LineComment) -> None:
+        """Take away a comment on a line, whether or not it is still there."""
         ...
 
     def branch_commit(self, branch: str) -> str | None:

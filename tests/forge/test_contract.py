@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from coordinator.errors import Misconfigured
-from coordinator.forge.models import Account, Change, CommitStatus, Permission, StatusState
+from coordinator.forge.models import Account, Change, CommitStatus, LineNote, Permission, StatusState
 from coordinator.forge.protocol import DispatchUnavailable, Missing
 from tests.forge.labs import account, git_with
 
@@ -264,3 +264,37 @@ def test_a_real_server_keeps_the_contract_too(real_gitea: RealGitea, tmp_path: P
     lab = real_gitea.lab(tmp_path)
     assert lab.forge.repository().full_name == lab.full_name
     lab.close()
+
+
+def test_lines_are_commented_on_and_the_comments_taken_away(lab: Lab) -> None:
+    commit = lab.push_branch(HEAD, {"src/app.py": "X = 1\nY = 2\nZ = 3\n"})
+    forge = lab.forge
+    number = forge.create_pull_request(head=HEAD, base="main", title="T", body="", draft=False).number
+    assert forge.line_comments(number) == ()
+    forge.comment_on_lines(number, commit, ())
+    assert forge.line_comments(number) == ()
+    notes = [LineNote(path="src/app.py", line=line, body=f"line {line}\n\n<!-- x -->") for line in (2, 3)]
+    forge.comment_on_lines(number, commit, notes)
+    forge.comment_on_lines(number, commit, [notes[0].model_copy(update={"body": "once more"})])
+    found = forge.line_comments(number)
+    assert [(one.path, one.body) for one in found] == [
+        ("src/app.py", "line 2\n\n<!-- x -->"),
+        ("src/app.py", "line 3\n\n<!-- x -->"),
+        ("src/app.py", "once more"),
+    ]
+    assert {one.author.id for one in found} == {forge.myself().id}
+    assert not any(one.answered for one in found)
+    assert forge.comments(number) == ()
+    forge.remove_line_comment(number, found[0])
+    forge.remove_line_comment(number, found[0])
+    assert [one.id for one in forge.line_comments(number)] == [found[1].id, found[2].id]
+    for one in found[1:]:
+        forge.remove_line_comment(number, one)
+    assert forge.line_comments(number) == ()
+
+
+def test_lines_of_no_pull_request_are_missing(lab: Lab) -> None:
+    with pytest.raises(Missing):
+        lab.forge.line_comments(987_654)
+    with pytest.raises(Missing):
+        lab.forge.comment_on_lines(987_654, "0" * 40, [LineNote(path="a", line=1, body="b")])

@@ -27,6 +27,7 @@ from tests.standins.forge_git import BareRepository
 from tests.standins.forge_http import LoopbackServer, Request
 from tests.standins.forge_issues import ROUTES as ISSUE_ROUTES
 from tests.standins.forge_labels import ROUTES as LABEL_ROUTES
+from tests.standins.forge_lines import ROUTES as LINE_ROUTES
 from tests.standins.forge_routes import ROUTES as OTHER_ROUTES
 from tests.standins.forge_routes import refresh_pull_refs
 from tests.standins.forge_state import (
@@ -43,7 +44,7 @@ from tests.support import FORGE_CANARY
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ROUTES = (*ISSUE_ROUTES, *LABEL_ROUTES, *ACTIONS_ROUTES, *OTHER_ROUTES)
+ROUTES = (*ISSUE_ROUTES, *LINE_ROUTES, *LABEL_ROUTES, *ACTIONS_ROUTES, *OTHER_ROUTES)
 JOB_TOKEN = "job-token-5d1f0c7a9e34"
 
 

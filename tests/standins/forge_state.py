@@ -58,6 +58,17 @@ class Pull:
 
 
 @dataclass
+class Review:
+    """A review of a pull request; comments on lines are in no timeline."""
+
+    id: int
+    author: User
+    commit: str
+    body: str
+    comments: list[dict[str, Json]] = field(default_factory=list)
+
+
+@dataclass
 class IssueState:
     number: int
     title: str
@@ -70,6 +81,7 @@ class IssueState:
     """As the API gives it; comments stand in it with the type ``comment``."""
     blocked_by: list[int] = field(default_factory=list)
     pull: Pull | None = None
+    reviews: list[Review] = field(default_factory=list)
     locked: bool = False
     created_at: str = field(default_factory=stamp)
     updated_at: str = field(default_factory=stamp)

@@ -19,6 +19,7 @@ from tests.standins.forge_git import BareRepository
 from tests.standins.forge_http import LoopbackServer, Request
 from tests.standins.github_api import Incoming, answer, error
 from tests.standins.github_issues import ROUTES as ISSUE_ROUTES
+from tests.standins.github_lines import ROUTES as LINE_ROUTES
 from tests.standins.github_routes import ROUTES as OTHER_ROUTES
 from tests.standins.github_routes import graphql, refresh_pull_refs
 from tests.standins.github_state import JOB_USER_ID, IssueState, Json, Pull, State, User
@@ -161,7 +162,9 @@ class GithubServer:
             return error(415, "Must accept 'application/json'")
         target = path.removeprefix("/api/v3")
         return answer(
-            (*ISSUE_ROUTES, *OTHER_ROUTES), self.state, Incoming(request.method, target, user, fields, accept)
+            (*ISSUE_ROUTES, *LINE_ROUTES, *OTHER_ROUTES),
+            self.state,
+            Incoming(request.method, target, user, fields, accept),
         )
 
     def _serve_git(self, request: Request, user: User | None) -> Answer:

@@ -61,6 +61,7 @@ class IssueState:
     foreign_blockers: list[tuple[str, int]] = field(default_factory=list)
     """``owner/name`` and number."""
     pull: Pull | None = None
+    line_comments: list[dict[str, Json]] = field(default_factory=list)
     deleted: bool = False
     created_at: str = field(default_factory=stamp)
     updated_at: str = field(default_factory=stamp)
