@@ -184,17 +184,39 @@ def _add_gate(commands: Commands) -> None:
         commands,
         "gate",
         "judge a commit by the quality gates",
-        "Judges what is committed (HEAD), in a clean export, with mypy --strict, ruff, pytest and coverage. Nothing\n"
-        "is written into the checkout. Tests run in VIRTUAL_ENV, else in .venv or venv of the checkout, else in an\n"
-        "environment that is prepared from the project's own files and kept.\n\n"
-        "  coordinator gate                       the checkout you stand in\n"
-        "  coordinator gate DIR --base main       with the configuration of the merge base with main",
+        "Judges what is committed (HEAD), in a clean export: a Python project with mypy --strict, ruff, pytest and\n"
+        "coverage, another one with `gates.commands` of .coordinator.yml, else with the usual commands of Go, Node or\n"
+        "Rust. Nothing is written into the checkout. Tests run in VIRTUAL_ENV, else in .venv or venv of the checkout,\n"
+        "else in an environment that is prepared from the project's own files and kept.\n\n"
+        "  coordinator gate                         the checkout you stand in\n"
+        "  coordinator gate --base main             by the rules of the merge base with main, and with the integrity\n"
+        "                                           gate, which sees whether the change weakened a check\n"
+        "  coordinator gate --explain               what would be run, by which rules and why\n"
+        "  coordinator gate --only test             one gate alone, as often as you like\n"
+        "  coordinator gate --format junit > gates.xml      for any CI server\n\n"
+        "As a pre-push hook (.git/hooks/pre-push, executable): exec coordinator gate --base origin/main --fail-fast",
     )
     parser.add_argument(
         "folder", nargs="?", type=Path, default=Path(), metavar="DIR", help="a checkout (default: here)"
     )
-    parser.add_argument("--base", metavar="REF", help="take the tools' configuration from the merge base with REF")
-    _add_format(parser, "text", "json", "github")
+    parser.add_argument(
+        "--base", metavar="REF", help="compare with the merge base with REF, and take configuration and rules from it"
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="ask this gate alone; may be given several times. The exit code is then about these gates",
+    )
+    parser.add_argument("--fail-fast", action="store_true", help="end the other gates soon after the first one fails")
+    parser.add_argument(
+        "--no-cache", action="store_true", help="judge anew even when this very tree has been judged before"
+    )
+    parser.add_argument(
+        "--explain", action="store_true", help="run nothing; show each gate's command, its rules, and why it is there"
+    )
+    _add_format(parser, "text", "json", "github", "junit")
 
 
 def _add_plan(commands: Commands) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import shutil
 import sys
 import tempfile
 import time
@@ -14,20 +12,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from coordinator.commands.confining import Confinement, cache_folder, make_folder
 from coordinator.configuration_file import load_configuration
 from coordinator.environment import Platform
 from coordinator.errors import Misconfigured
 from coordinator.flows.parts import Parts
 from coordinator.forge.local import LocalForge
 from coordinator.forge.local_git import LocalGit
-from coordinator.gates.environment import existing_environment, paths_to_show
-from coordinator.gates.preparing import EnvironmentKeeper
 from coordinator.planning.profiles import configured_profiles
 from coordinator.report.console import LogSyntax
 from coordinator.report.progress import open_progress
 from coordinator.report.redaction import Redactor
-from coordinator.sandbox.environment import SYSTEM_PATH, interpreter_paths, select_passthrough
-from coordinator.sandbox.opening import open_sandbox
 from coordinator.settings import Settings, make_settings
 from coordinator.signals import ending_on_signals
 from coordinator.state.claims import Claims, RunIdentity, this_process
@@ -42,7 +37,6 @@ if TYPE_CHECKING:
     from coordinator.environment import Environment, LogLevel
     from coordinator.forge.protocol import Forge
     from coordinator.report.progress import Progress
-    from coordinator.sandbox.confined import ConfinedSandbox
     from coordinator.state.protocol import StateStore
 
 _SYNTAX = {
@@ -89,25 +83,6 @@ def open_display(environment: Environment) -> Progress:
     return open_progress(sys.stderr, syntax=syntax, redact=Redactor(environment.all_secrets()))
 
 
-def cache_folder(environment: Environment) -> Path:
-    """Return where prepared environments are kept between runs.
-
-    A root coordinator's home is closed to the uid that runs the commands, so it keeps them outside.
-    """
-    if environment.tool_cache is not None:
-        return environment.tool_cache / "coordinator-environments"
-    if os.geteuid() == 0:
-        return Path("/var/cache/coordinator")
-    return Path.home() / ".cache" / "coordinator" / "environments"
-
-
-def _make_folder(folder: Path, what: str, mend: str) -> None:
-    try:
-        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-    except OSError as error:
-        raise Misconfigured(f"The folder {folder} for {what} cannot be made ({error.strerror})", mend=mend) from None
-
-
 @contextmanager
 def scratch_folder(environment: Environment) -> Iterator[Path]:
     """Make a folder of our own for one run, and remove it afterwards. Raises `Misconfigured` where that cannot be."""
@@ -119,42 +94,6 @@ def scratch_folder(environment: Environment) -> Iterator[Path]:
         raise Misconfigured(what, mend="Set RUNNER_TEMP to a folder that you can write to") from None
     with made as folder:
         yield Path(folder)
-
-
-class Confinement:
-    """Opens the sandboxes of a run, with everything that commands need to see."""
-
-    def __init__(
-        self, environment: Environment, environ: Mapping[str, str], checkout: Path | None, *, cache: Path
-    ) -> None:
-        """`checkout` is the one of a person, whose virtual environment may serve; None in a runner."""
-        self.cache = cache
-        _make_folder(cache, "prepared environments", "Set RUNNER_TOOL_CACHE to a folder that you can write to")
-        active = environment.virtual_env if checkout is not None else None
-        self._active = active
-        found = existing_environment(active, checkout)
-        own = paths_to_show(found[0]) if found else ()
-        self._visible = tuple(dict.fromkeys((*interpreter_paths(), self.cache, *own)))
-        self._passthrough = select_passthrough(environ)
-        uv = shutil.which("uv", path=environ.get("PATH"))
-        self._uv = Path(uv) if uv else None
-
-    def open_sandbox(self) -> ConfinedSandbox:
-        """Open one sandbox; to be closed by the caller."""
-        visible = (*self._visible, self._uv) if self._uv else self._visible
-        return open_sandbox(visible=visible, passthrough=self._passthrough)
-
-    def keeper(self, sandbox: ConfinedSandbox, setup: tuple[str, ...] | None) -> EnvironmentKeeper:
-        """Return what finds or prepares the target's environment."""
-        return EnvironmentKeeper(
-            sandbox,
-            self.cache,
-            active=self._active,
-            setup=setup,
-            uv=self._uv,
-            reach=sandbox.check_reachable,
-            search_path=SYSTEM_PATH,
-        )
 
 
 class _ProgressHandler(logging.Handler):
@@ -244,7 +183,7 @@ def assemble(
         stack.enter_context(ending_on_signals(stop))
         stack.enter_context(_logging_to(progress, settings.log_level))
         outlives = kept(folder)
-        _make_folder(outlives, "the record of the run", "Make it writable for the user who runs the coordinator")
+        make_folder(outlives, "the record of the run", "Make it writable for the user who runs the coordinator")
         yield Parts(
             settings=settings,
             forge=forge,
@@ -253,6 +192,7 @@ def assemble(
             agent_sandbox=agent_sandbox,
             gate_sandbox=gate_sandbox,
             keeper=confinement.keeper(gate_sandbox, settings.configuration.setup),
+            caches=confinement.caches(gate_sandbox),
             folder=folder,
             kept=outlives,
             progress=progress,

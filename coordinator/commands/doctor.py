@@ -9,8 +9,8 @@ from contextlib import ExitStack, suppress
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from coordinator.commands.building import Confinement as Opening
 from coordinator.commands.building import scratch_folder
+from coordinator.commands.confining import Confinement as Opening
 from coordinator.commands.results import print_json
 from coordinator.commands.targets import choose_platform, open_forge
 from coordinator.doctor.action import action_examinations

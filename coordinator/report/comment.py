@@ -19,6 +19,7 @@ from coordinator.report.sections import (
     notes,
     verdict_table,
 )
+from coordinator.report.waiving import how_to_waive
 from coordinator.report.words import clock, headline, resets_in_words
 
 if TYPE_CHECKING:
@@ -40,12 +41,13 @@ def comment_body(report: CleanReport) -> str:
         checklist(report),
         gate_table(report),
         _failure(report),
+        how_to_waive(report),
         left_out(report),
         notes(report),
         agent_words(report),
         _footer(report),
     ]
-    return join_within(COMMENT_LIMIT, sections, optional=(3, 6, 5, 4, 2, 1))
+    return join_within(COMMENT_LIMIT, sections, optional=(3, 7, 6, 5, 2, 1))
 
 
 def _check_body(report: CleanReport) -> str:
@@ -56,11 +58,12 @@ def _check_body(report: CleanReport) -> str:
         checklist(report) if report.outcome is None else "",
         verdict_table(verdict) if verdict else "",
         every_failure(verdict) if verdict else "",
+        how_to_waive(report),
         _what_was_judged(report) if verdict else "",
         notes(report),
         _footer(report),
     ]
-    return join_within(COMMENT_LIMIT, sections, optional=(3, 5, 4, 2))
+    return join_within(COMMENT_LIMIT, sections, optional=(3, 6, 5, 2))
 
 
 def _what_was_judged(report: CleanReport) -> str:

@@ -11,7 +11,7 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, TextIO
 
-from coordinator.report.inert import visible
+from coordinator.report.inert import HIDDEN, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -47,8 +47,12 @@ def harmless_anywhere(text: str) -> str:
 
 
 def harmless_json(document: JsonValue, *, indent: int | None = None) -> str:
-    """Return the document as JSON of which no runner obeys a line; whoever parses it reads what was there."""
-    return json.dumps(document, indent=indent, ensure_ascii=False).replace("##[", "#\\u0023[")
+    """Return the document as JSON of which no runner obeys a line, and no terminal a character.
+
+    Whoever parses it reads what was there.
+    """
+    text = json.dumps(document, indent=indent, ensure_ascii=False).replace("##[", "#\\u0023[")
+    return HIDDEN.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 class Console:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from coordinator.gates.protocol import GateResult
 
+WAIVED = "waived"
+"""Key in a result's details of findings that a person lets pass: they are no evidence against it."""
 LINE_LIMIT = 240
 """Characters of one line."""
 
@@ -27,6 +29,13 @@ class Finding(Foreign):
     column: int = 0
     code: str = ""
     message: str = Field()
+    waiver: str = ""
+    """The line of a comment by which a person lets it pass; empty where nobody can."""
+
+    @property
+    def advice(self) -> str:
+        """How a person lets it pass, in one line; empty where nobody can."""
+        return f"A person can waive it in a comment: {self.waiver}" if self.waiver else ""
 
     def lines(self) -> list[str]:
         """Return ``path:line:column: code message``; a message of several lines is set in below."""
@@ -38,13 +47,23 @@ class Finding(Foreign):
 
 def findings(result: GateResult) -> tuple[Finding, ...]:
     """Return the findings of a gate that have a place in a file."""
-    listed = [item for value in result.details.values() if isinstance(value, list) for item in value]
-    return tuple(finding for item in listed for finding in _read(item) if finding.path)
+    return tuple(finding for finding in _listed(result) if finding.path)
+
+
+def waiver_lines(result: GateResult) -> tuple[str, ...]:
+    """Return the line for each finding of a gate that a person can waive, each line once."""
+    return tuple(dict.fromkeys(finding.waiver for finding in _listed(result) if finding.waiver))
+
+
+def _listed(result: GateResult) -> list[Finding]:
+    listed = result.details.get("findings")
+    return [finding for item in listed for finding in _read(item)] if isinstance(listed, list) else []
 
 
 def evidence_lines(result: GateResult, most: int) -> list[str]:
     """Return the message of a gate and its evidence, at most `most` lines; the last one says how much is left out."""
-    lines = [result.message, *(line for value in result.details.values() for line in _lines(value))]
+    shown = (value for key, value in result.details.items() if key != WAIVED)
+    lines = [result.message, *(line for value in shown for line in _lines(value))]
     lines = [line if len(line) <= LINE_LIMIT else f"{line[:LINE_LIMIT]}…" for line in lines]
     if len(lines) <= most:
         return lines

@@ -14,7 +14,7 @@ import re
 _ESCAPE_SEQUENCES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-_]")
 _LINE_ENDS = re.compile(r"\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
-_HIDDEN = re.compile(
+HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
 )
@@ -40,7 +40,7 @@ _TITLE_LIVE = re.compile(r"(://|[#!@]|\bGH-)(?=\w)")
 def visible(text: str) -> str:
     """Return the text without hidden characters and terminal sequences; line ends become newlines."""
     text = _LINE_ENDS.sub("\n", _ESCAPE_SEQUENCES.sub("", text))
-    return _HIDDEN.sub("", _SURROGATES.sub("\ufffd", text))
+    return HIDDEN.sub("", _SURROGATES.sub("\ufffd", text))
 
 
 def one_line(text: str, limit: int) -> str:

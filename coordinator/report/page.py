@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from coordinator.gates.judgement import State, needs_person
 from coordinator.report.evidence import evidence_lines
 from coordinator.report.inert import is_web_address
 from coordinator.report.models import Outcome
+from coordinator.report.states import state_of
 from coordinator.report.summary import facts
+from coordinator.report.waiving import waivers
 from coordinator.report.words import clock, dollars, duration
 
 if TYPE_CHECKING:
@@ -24,6 +27,9 @@ _TONES = {
     Outcome.REFUSED: "bad",
 }
 """Colour of the heading; the other outcomes are neutral."""
+
+_SIGNS = {State.PASSED: "✓", State.FAILED: "✗", State.ATTENTION: "✋", State.ERROR: "⚠"}
+"""Of a gate; letters rather than pictures, which take the colour of the page."""
 
 
 def report_page(report: CleanReport) -> str:
@@ -42,15 +48,24 @@ def report_page(report: CleanReport) -> str:
     return environment.get_template("report.html.j2").render(
         report=report,
         facts=facts(report),
-        tone=_TONES.get(report.outcome, "still"),
+        tone="busy" if _waits_for_person(report) else _TONES.get(report.outcome, "still"),
         title=_title(report),
         evidence=_evidence,
+        state=lambda result: state_of(result).value,
+        sign=lambda result: _SIGNS[state_of(result)],
+        waivers=waivers(report),
     )
+
+
+def _waits_for_person(report: CleanReport) -> bool:
+    return report.outcome is Outcome.REJECTED and report.verdict is not None and needs_person(report.verdict)
 
 
 def _title(report: CleanReport) -> str:
     if report.outcome is Outcome.COMPLETED and not report.accepted:
         return "not done"
+    if _waits_for_person(report):
+        return "needs a person"
     return report.outcome.value if report.outcome else "working"
 
 

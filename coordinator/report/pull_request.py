@@ -15,6 +15,7 @@ from coordinator.report.sections import (
     notes,
     verdict_table,
 )
+from coordinator.report.waiving import how_to_waive
 from coordinator.report.words import REASON_LIMIT, plural
 
 if TYPE_CHECKING:
@@ -40,13 +41,14 @@ def pull_request_body(report: CleanReport) -> str:
         _changes(report),
         _gates(report),
         failure_details(report.attempts[-1]) if report.attempts and not report.accepted else "",
+        how_to_waive(report),
         left_out(report),
         notes(report),
         agent_words(report),
         f"<sub>{cost_line(report)}</sub>",
         marker(report),
     ]
-    return join_within(BODY_LIMIT, sections, optional=(3, 6, 5, 4, 1, 2))
+    return join_within(BODY_LIMIT, sections, optional=(3, 7, 6, 5, 1, 2))
 
 
 def _opening(report: CleanReport) -> str:

@@ -13,6 +13,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, NewType
 from urllib.parse import quote, quote_plus
 
+from coordinator.gates.protocol import Verdict
 from coordinator.report.inert import visible
 from coordinator.report.models import RunReport
 
@@ -68,19 +69,24 @@ def clean_report(report: RunReport, redact: Callable[[str], str]) -> CleanReport
 
     Hidden characters go first: between the letters of a secret they would hide it from the redactor.
     """
+    return CleanReport(RunReport.model_validate(_cleaned(report.model_dump(), redact)))
 
-    def clean(value: object) -> object:
-        if isinstance(value, Enum):
-            return value
-        if isinstance(value, str):
-            return redact(visible(value))
-        if isinstance(value, dict):
-            return {clean(key) if isinstance(key, str) else key: clean(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return type(value)(clean(item) for item in value)
+
+def clean_verdict(verdict: Verdict, redact: Callable[[str], str]) -> Verdict:
+    """Return the verdict with every text made visible and redacted, likewise."""
+    return Verdict.model_validate(_cleaned(verdict.model_dump(), redact))
+
+
+def _cleaned(value: object, redact: Callable[[str], str]) -> object:
+    if isinstance(value, Enum):
         return value
-
-    return CleanReport(RunReport.model_validate(clean(report.model_dump())))
+    if isinstance(value, str):
+        return redact(visible(value))
+    if isinstance(value, dict):
+        return {_cleaned(key, redact): _cleaned(item, redact) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_cleaned(item, redact) for item in value)
+    return value
 
 
 def _parts(secret: str) -> Iterator[str]:

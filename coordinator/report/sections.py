@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from coordinator.report.evidence import evidence_lines
 from coordinator.report.inert import code, fenced, inert_block, inert_cell, inert_line, one_line
 from coordinator.report.models import StepState
+from coordinator.report.states import gate_mark, is_unfinished
 from coordinator.report.words import dollars, duration, per_cent, plural
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from coordinator.report.models import Activity, AttemptReport, Step
     from coordinator.report.redaction import CleanReport
 
+MARKER = "<!-- coordinator:v1"
+"""How every text begins, or ends, that the coordinator writes on a forge."""
 SHOWN_ATTEMPTS = 4
 """Columns of the gate table: the last attempts."""
 SHOWN_GATES = 40
@@ -90,13 +93,6 @@ def _gate_cell(verdict: Verdict, name: str) -> str:
     return f"{gate_mark(result)} {inert_cell(result.message, _CELL_LIMIT)}"
 
 
-def gate_mark(result: GateResult) -> str:
-    """Return the sign of a result: passed, failed, or the check itself could not be done."""
-    if result.passed:
-        return "✅"
-    return "⚠️" if result.details.get("state") == "error" else "❌"
-
-
 def verdict_table(verdict: Verdict) -> str:
     """Return one verdict as a table with the gates' own messages."""
     rows = [
@@ -112,7 +108,7 @@ def verdict_table(verdict: Verdict) -> str:
 
 def failure_details(attempt: AttemptReport, most: int = SHOWN_ITEMS) -> str:
     """Return the evidence of the first gate that failed, folded."""
-    failed = attempt.verdict.failed_gates()
+    failed = _proven(attempt.verdict)
     if not failed:
         return ""
     return folded(
@@ -125,8 +121,13 @@ def every_failure(verdict: Verdict, most: int = SHOWN_ITEMS) -> str:
     """Return the evidence of each gate that failed, folded."""
     return "\n\n".join(
         folded(f"{result.gate}: why it failed", fenced("\n".join(evidence_lines(result, most))))
-        for result in verdict.failed_gates()[:SHOWN_GATES]
+        for result in _proven(verdict)[:SHOWN_GATES]
     )
+
+
+def _proven(verdict: Verdict) -> list[GateResult]:
+    """Return the gates that did not pass, without those that were ended before they could say anything."""
+    return [result for result in verdict.failed_gates() if not is_unfinished(result)]
 
 
 def folded(title: str, content: str) -> str:
@@ -187,7 +188,7 @@ def marker(report: CleanReport) -> str:
 
 def marker_start(issue_number: int | None) -> str:
     """Return the beginning of the marker, which is the same for all runs on one issue."""
-    return f"<!-- coordinator:v1 issue={issue_number or 0}"
+    return f"{MARKER} issue={issue_number or 0}"
 
 
 def join_within(limit: int, sections: Sequence[str], optional: Sequence[int]) -> str:

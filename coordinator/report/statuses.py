@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from coordinator.forge.models import CommitStatus, StatusState
 from coordinator.report.inert import is_web_address, one_line, visible
 from coordinator.report.models import is_accepted
-from coordinator.report.words import plural
+from coordinator.report.words import verdict_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -40,6 +40,12 @@ def verdict_statuses(
     return (_status(WHOLE, state, words, target_url), *gates)
 
 
+def left_out_statuses(gates: Iterable[str], *, target_url: str = "") -> tuple[CommitStatus, ...]:
+    """Return the statuses of gates that turned out to be none of this project's, so that none stays pending."""
+    words = "left out: no gate of this project"
+    return tuple(_status(f"{WHOLE}/{gate}", StatusState.SUCCESS, words, target_url) for gate in gates)
+
+
 def failed_statuses(gates: Iterable[str], reason: str, *, target_url: str = "") -> tuple[CommitStatus, ...]:
     """Return the statuses of a run that ended without a verdict, so that nothing stays pending for ever."""
     contexts = [WHOLE, *(f"{WHOLE}/{gate}" for gate in gates)]
@@ -55,10 +61,8 @@ def _state(result: GateResult) -> StatusState:
 def _whole(verdict: Verdict) -> tuple[StatusState, str]:
     if not verdict.gates:
         return StatusState.ERROR, "nothing was checked"
-    if is_accepted(verdict):
-        return StatusState.SUCCESS, f"accepted by {plural(len(verdict.gates), 'gate')}"
-    failed = ", ".join(result.gate for result in verdict.failed_gates()) or "the verdict"
-    return StatusState.FAILURE, f"rejected by {failed}"
+    state = StatusState.SUCCESS if is_accepted(verdict) else StatusState.FAILURE
+    return state, verdict_words(verdict)
 
 
 def _status(context: str, state: StatusState, description: str, target_url: str) -> CommitStatus:

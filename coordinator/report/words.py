@@ -6,13 +6,16 @@ from collections import Counter
 from datetime import UTC
 from typing import TYPE_CHECKING
 
+from coordinator.gates.judgement import State, needs_person
 from coordinator.report.inert import code, inert_line, link
-from coordinator.report.models import Outcome
+from coordinator.report.models import Outcome, is_accepted
+from coordinator.report.states import MARKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from coordinator.gates.protocol import Verdict
     from coordinator.report.models import CompactionReport
     from coordinator.report.redaction import CleanReport
 
@@ -88,6 +91,14 @@ def headline(report: CleanReport) -> str:
     return _HEADLINES[report.outcome](report)
 
 
+def verdict_words(verdict: Verdict) -> str:
+    """Return ``accepted by 5 gates``, ``rejected by test, lint`` or ``needs a person: integrity``, as plain text."""
+    if is_accepted(verdict):
+        return f"accepted by {plural(len(verdict.gates), 'gate')}"
+    failed = ", ".join(result.gate for result in verdict.failed_gates()) or "the verdict"
+    return f"needs a person: {failed}" if needs_person(verdict) else f"rejected by {failed}"
+
+
 def _working(report: CleanReport) -> str:
     attempt = report.activity.attempt if report.activity else len(report.attempts) + 1
     parts = [f"🟡 Working — attempt {attempt}"]
@@ -110,7 +121,13 @@ def _completed(report: CleanReport) -> str:
 
 
 def _rejected(report: CleanReport) -> str:
-    return f"⚠️ Not done — {_where(report)}, {_why(report)} · {dollars(report.cost_usd)}"
+    sign = _sign(report, "⚠️")
+    return f"{sign} Not done — {_where(report)}, {_why(report)} · {dollars(report.cost_usd)}"
+
+
+def _sign(report: CleanReport, sign: str) -> str:
+    """Return the sign of what was not accepted: the hand where nothing but a person's word is missing."""
+    return MARKS[State.ATTENTION] if report.verdict is not None and needs_person(report.verdict) else sign
 
 
 def _waiting(report: CleanReport) -> str:
@@ -169,7 +186,7 @@ def _passed(report: CleanReport) -> str:
 _CHECKED: Mapping[Outcome | None, Callable[[CleanReport], str]] = {
     None: lambda _: "🟡 The gates are running",
     Outcome.COMPLETED: _passed,
-    Outcome.REJECTED: lambda report: f"❌ {_why(report).capitalize()}",
+    Outcome.REJECTED: lambda report: f"{_sign(report, '❌')} {_why(report).capitalize()}",
     Outcome.REFUSED: _not_judged,
     Outcome.FAILED: _not_judged,
 }

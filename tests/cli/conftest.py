@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,6 +32,7 @@ def shell(
             monkeypatch.delenv(name)
     home = tmp_path / "home"
     home.mkdir()
+    shutil.rmtree(tool_cache / "coordinator-environments" / "results", ignore_errors=True)  # no verdict of another test
     shell = Shell(monkeypatch, capsys, {})
     shell.set(HOME=str(home), RUNNER_TOOL_CACHE=str(tool_cache), ANTHROPIC_API_KEY=API_CANARY)
     return shell

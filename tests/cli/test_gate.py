@@ -43,7 +43,7 @@ def timeless(verdict: dict[str, Any]) -> dict[str, Any]:
 def test_a_green_project_is_accepted_twice_in_the_same_words(shell: Shell, tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "toy", GREEN)
     before = persons_own(Project(folder, folder))
-    answers = [verdict_of(shell.run("gate", folder, "--format", "json")) for _ in range(2)]
+    answers = [verdict_of(shell.run("gate", folder, "--no-cache", "--format", "json")) for _ in range(2)]
     assert [(gate["gate"], gate["passed"]) for gate in answers[0]["gates"]] == [
         (name, True) for name in ("build", "lint", "test", "coverage")
     ]
@@ -63,7 +63,7 @@ def test_no_tests_are_no_green_test_gate(shell: Shell, tmp_path: Path) -> None:
 
 
 def test_the_text_shows_gates_evidence_and_verdict(shell: Shell, project: Project) -> None:
-    green = shell.run("gate", project.folder)
+    green = shell.run("gate", project.folder, "--no-cache")
     assert green.code == 0
     assert "passed  lint" in green.out
     assert f"accepted: tree {git(project.folder, 'rev-parse', 'HEAD^{tree}')[:12]}" in green.out
@@ -94,7 +94,7 @@ def test_github_gets_one_line_for_a_gate_without_findings(shell: Shell, tmp_path
 def test_what_is_not_committed_is_not_judged_and_that_is_said(shell: Shell, project: Project) -> None:
     write_files(project.folder, {"tool.py": "import os\n", "new.py": "import sys\n", "many/a.py": "", "many/b.py": ""})
     before = persons_own(project)
-    ended = shell.run("gate", project.folder, "--format", "json")
+    ended = shell.run("gate", project.folder, "--no-cache", "--format", "json")
     assert ended.code == 0
     assert verdict_of(ended)["passed"]
     assert ended.err == (

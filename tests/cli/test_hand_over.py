@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from coordinator.commands.building import cache_folder, load_settings
+from coordinator.commands.building import load_settings
+from coordinator.commands.confining import cache_folder
 from coordinator.commands.targets import Target
 from coordinator.commands.work import work_on
 from coordinator.errors import Unreachable

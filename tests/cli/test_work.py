@@ -360,7 +360,7 @@ def test_no_key_names_the_variables(shell: Shell, project: Project) -> None:
     assert err.count("coordinator: ") == 1
 
 
-def test_work_without_configuration_passes_all_four_gates(shell: Shell, tmp_path: Path) -> None:
+def test_work_without_configuration_passes_all_gates(shell: Shell, tmp_path: Path) -> None:
     files = {
         "pyproject.toml": '[project]\nname = "tool"\nversion = "1"\n',
         "tool.py": "ONE: int = 1\n",
@@ -372,7 +372,7 @@ def test_work_without_configuration_passes_all_four_gates(shell: Shell, tmp_path
     assert code == 0, err
     gates = document["attempts"][0]["verdict"]["gates"]
     assert [(gate["gate"], gate["passed"]) for gate in gates] == [
-        (name, True) for name in ("build", "lint", "test", "coverage")
+        (name, True) for name in ("build", "lint", "test", "coverage", "integrity")
     ]
 
 

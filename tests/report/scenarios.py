@@ -52,6 +52,37 @@ FINDING: dict[str, JsonValue] = {
     "message": "assert parse('') is None\nAssertionError: assert '' is None",
 }
 
+WEAKENED = GateResult(
+    gate="integrity",
+    passed=False,
+    message="needs a person: 2 findings, first at tests/test_a.py:3: skip: a new skip",
+    details={
+        "state": "attention",
+        "findings": [
+            {
+                "path": "tests/test_a.py", "line": 3, "column": 0, "code": "skip", "kind": "skip",
+                "what": "tests/test_a.py", "severity": "attention",
+                "message": "a new skip: let it run", "waiver": "Gate-Allow: skip tests/test_a.py",
+            },
+            {
+                "path": "tests/test_b.py", "line": 9, "column": 0, "code": "skip", "kind": "skip",
+                "what": "tests/test_b.py", "severity": "attention", "message": "another",
+                "waiver": "Gate-Allow: skip tests/test_b.py",
+            },
+        ],
+        "waived": [
+            {
+                "path": "tests/test_c.py", "line": 3, "column": 0, "code": "skip", "kind": "skip", "by": "dev",
+                "what": "tests/test_c.py", "severity": "attention", "message": "let pass",
+                "waiver": "Gate-Allow: skip tests/test_c.py",
+            }
+        ],
+        "findings_total": 2,
+    },
+    seconds=0.2,
+)  # fmt: skip
+"""What only a person can let pass."""
+
 ACCEPTING = Verdict(
     passed=True,
     tree="4b825dc642cb6eb9a060e54bf8d69288fbee4904",
@@ -80,6 +111,15 @@ REJECTING = Verdict(
 )
 FIRST = AttemptReport(number=1, agent="haiku", turns=9, seconds=201.0, verdict=REJECTING)
 SECOND = AttemptReport(number=2, agent="haiku", turns=5, seconds=120.4, verdict=ACCEPTING)
+
+THIRD = AttemptReport(
+    number=2,
+    agent="haiku",
+    turns=5,
+    seconds=120.4,
+    verdict=ACCEPTING.model_copy(update={"passed": False, "gates": (*ACCEPTING.gates, WEAKENED)}),
+)
+"""Nothing but policy findings is left."""
 
 PLAN = Plan(
     number=42,
@@ -188,6 +228,17 @@ REPORTS: dict[str, RunReport] = {
             "refused_files": (".gitea/workflows/ci.yml: protected",),
             "notes": ("the issue asks for opus, but it cannot be called, as ANTHROPIC_API_KEY is not set",),
             "summary": "I could not make test_empty pass.",
+        }
+    ),
+    "needs-person": _WORKED.model_copy(
+        update={
+            "gates": (*BASE.gates, "integrity"),
+            "outcome": Outcome.REJECTED,
+            "reason": "It needs a person: 2 findings that only somebody with write access can waive",
+            "pull_request": _PULL_REQUEST.model_copy(update={"draft": True}),
+            "attempts": (FIRST, THIRD),
+            "steps": steps(4),
+            "summary": "The two tests need a server that the runner does not have, so they are skipped there.",
         }
     ),
     "blocked": BASE.model_copy(
@@ -343,7 +394,7 @@ def golden_texts() -> dict[str, str]:
     texts = {f"comment-{name}.md": comment_body(clean(report)) for name, report in {**REPORTS, **CHECKS}.items()}
     texts["summary-queue.md"] = job_summary(clean(QUEUE))
     texts["summary-check-rejected.md"] = job_summary(clean(CHECKS["check-rejected"]))
-    for name in ("completed", "rejected", "failed"):
+    for name in ("completed", "rejected", "needs-person", "failed"):
         report = clean(REPORTS[name])
         texts[f"pull-request-{name}.md"] = f"{pull_request_title(report)}\n\n{pull_request_body(report)}"
         texts[f"summary-{name}.md"] = job_summary(report)

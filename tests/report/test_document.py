@@ -262,3 +262,14 @@ def test_every_outcome_but_skipped_has_a_scenario() -> None:
 def test_a_summary_without_settings_has_no_table_of_them() -> None:
     bare = REPORTS["completed"].model_copy(update={"settings": {}, "timeline": ()})
     assert "Configuration" not in job_summary(clean(bare))
+
+
+def test_the_page_of_work_that_needs_a_person_has_the_lines_to_write() -> None:
+    page = report_page(clean(REPORTS["needs-person"]))
+    assert "<h1><span>needs a person</span>" in page
+    assert '<header class="busy">' in page
+    assert "<pre>Gate-Allow: skip tests/test_a.py\nGate-Allow: skip tests/test_b.py</pre>" in page
+    assert "comment <code>/coordinator retry</code>" in page
+    assert '<td class="sign attention">✋</td>' in page
+    assert '<td class="sign failed">✗</td>' in page
+    assert "A person decides" not in report_page(clean(REPORTS["rejected"]))

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
+
+import pytest
 
 from coordinator.gates.protocol import Verdict
 from coordinator.report.console import Console, LogSyntax
+from coordinator.report.evidence import waiver_lines
+from coordinator.report.line_notes import paths_with_findings
 from coordinator.report.sections import join_within
+from coordinator.report.verdict_junit import verdict_junit
 from coordinator.report.verdict_text import verdict_annotations, verdict_text
-from tests.report.scenarios import ACCEPTING, FINDING, REJECTING, gate
+from tests.report.scenarios import ACCEPTING, FINDING, REJECTING, WEAKENED, gate
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 
 def written(verdict: Verdict, syntax: LogSyntax) -> list[str]:
@@ -39,6 +48,78 @@ def test_a_rejecting_verdict_shows_evidence_and_how_to_repeat_it() -> None:
         "",
         "rejected: tree 9daeafb9864c",
     ]
+
+
+def test_the_four_states_are_told_apart_in_words_and_colours() -> None:
+    failed = gate("test", "1 failed", passed=False)
+    broken = gate("lint", "ruff did not start", passed=False)
+    broken = broken.model_copy(update={"details": {"state": "error"}})
+    verdict = Verdict(passed=False, tree="9d", gates=(ACCEPTING.gates[0], failed, broken, WEAKENED))
+    plain = verdict_text(verdict).splitlines()
+    assert [line.split()[0] for line in plain[:4]] == ["passed", "FAILED", "ERROR", "ATTENTION"]
+    assert [line.index(result.gate) for line, result in zip(plain, verdict.gates, strict=False)] == [11] * 4
+    coloured = verdict_text(verdict, colour=True).splitlines()
+    starts = ["\x1b[32mpassed   ", "\x1b[31mFAILED   ", "\x1b[33mERROR    ", "\x1b[35mATTENTION"]
+    assert [line.partition("\x1b[0m")[0] for line in coloured[:4]] == starts
+    assert coloured[4:] == plain[4:]
+
+
+def test_a_policy_finding_comes_with_the_line_that_waives_it() -> None:
+    lines = verdict_text(Verdict(passed=False, tree="9d", gates=(WEAKENED,))).splitlines()
+    assert lines[3:8] == [
+        "  tests/test_a.py:3: skip a new skip: let it run",
+        "  tests/test_b.py:9: skip another",
+        "  to allow it, somebody who may write comments on the issue or the pull request:",
+        "    Gate-Allow: skip tests/test_a.py",
+        "    Gate-Allow: skip tests/test_b.py",
+    ]
+
+
+def test_what_a_person_let_pass_is_no_evidence() -> None:
+    verdict = Verdict(passed=False, tree="9d", gates=(WEAKENED,))
+    assert "test_c" not in verdict_text(verdict)
+    assert "test_c" not in verdict_junit(verdict)
+    assert paths_with_findings(verdict) == ("tests/test_a.py", "tests/test_b.py")
+
+
+def test_each_finding_says_how_it_is_waived_where_findings_stand_alone() -> None:
+    verdict = Verdict(passed=False, tree="9d", gates=(WEAKENED,))
+    how = "A person can waive it in a comment: Gate-Allow: skip tests/test_a.py"
+    said = io.StringIO()
+    verdict_annotations(verdict, Console(said, syntax=LogSyntax.GITHUB, redact=str))
+    assert f"skip a new skip: let it run {how}\n" in said.getvalue()
+    assert f"tests/test_a.py:3: skip a new skip: let it run\n{how}</failure>" in verdict_junit(verdict)
+
+
+def test_many_waivers_are_counted() -> None:
+    findings: list[JsonValue] = [
+        {"path": "a", "message": "m", "waiver": f"Gate-Allow: noqa {number}.py"} for number in range(10)
+    ]
+    many = gate("integrity", passed=False, findings=findings)
+    text = verdict_text(Verdict(passed=False, tree="9d", gates=(many,)))
+    assert "Gate-Allow: noqa 7.py\n    … and 2 more" in text
+
+
+@pytest.mark.parametrize(
+    "findings",
+    [
+        "no list",
+        [{"message": "a proven fault", "waiver": ""}],
+        [{"message": "of another gate"}],
+        [{"message": "no text", "waiver": 7}],
+        ["text"],
+    ],
+)
+def test_only_what_can_be_waived_has_such_a_line(findings: JsonValue) -> None:
+    assert waiver_lines(gate("integrity", passed=False, findings=findings)) == ()
+
+
+def test_what_to_do_next_names_the_command_for_the_failed_gates() -> None:
+    failed = gate("test", "1 failed", passed=False)
+    verdict = Verdict(passed=False, tree="9d", gates=(ACCEPTING.gates[0], failed, WEAKENED))
+    lines = verdict_text(verdict, again=" ".join).splitlines()
+    assert lines[-1] == "next: mend it, commit, and look again with: test integrity"
+    assert "next" not in verdict_text(ACCEPTING, again=" ".join)
 
 
 def test_annotations_for_github() -> None:
