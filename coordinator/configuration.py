@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from coordinator.checks import check_branch, check_key_variable, check_path, check_url
+from coordinator.gates.integrity.kinds import Kind
 from coordinator.models import Frozen
 from coordinator.sandbox.protocol import Network
 
@@ -165,6 +166,12 @@ class IntegrityGateSection(Section):
 
     enabled: bool = True
     """False leaves the gate out."""
+    allow: dict[Kind, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    """How many new ones of a kind need no person, e.g. ``{cast: 1}``; 0 for each that is not named."""
+    mutants: Annotated[int, Field(ge=0, le=100)] = 4
+    """Changes to changed lines that the tests have to notice, at most; 0 tries none."""
+    flaky_counts: bool = False
+    """Whether a test that fails on the base too, or passes when it is tried again, counts as failed."""
 
 
 class CommandGateSection(Section):
@@ -178,6 +185,8 @@ class CommandGateSection(Section):
     """Wall time for the command."""
     report: Annotated[str, AfterValidator(check_path)] | None = None
     """Path of a junit, SARIF or lcov file that the command writes."""
+    threshold: Percent | None = None
+    """Per cent of the lines that an lcov report has to show; without it, the share is said and not judged."""
 
 
 class GatesSection(Section):

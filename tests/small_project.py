@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 LINT_ONLY = (
     "escalate: false\ngates:\n  build: {enabled: false}\n  test: {enabled: false}\n  coverage: {enabled: false}\n"
+    "  integrity: {enabled: false}\n"
 )
 FILES = {".coordinator.yml": LINT_ONLY, "tool.py": "ONE = 1\n", "README.md": "# Tool\n"}
 FOREIGN = ("GITHUB_", "GITEA_", "FORGEJO_", "INPUT_", "RUNNER_", "ANTHROPIC_", "GLM_", "MINIMAX_", "GIT_", "ACTIONS_")

@@ -18,11 +18,13 @@ from coordinator.agent.transcript import Transcript
 from coordinator.errors import CoordinatorError
 from coordinator.flows.checkpoints import CheckpointKeeper
 from coordinator.flows.resuming import open_conversation, read_earlier
-from coordinator.gates.packages import find_sources
+from coordinator.gates.choice import choose
+from coordinator.gates.target.packages import find_sources
 from coordinator.planning.endpoints import make_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from coordinator.agent.budget import Budget
     from coordinator.agent.protocol import AgentResult, ModelEndpoint, SubmissionJudge, TurnReport, Usage
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from coordinator.flows.journal import Journal
     from coordinator.flows.parts import Parts
     from coordinator.forge.models import Issue
-    from coordinator.gates.environment import TargetEnvironment
+    from coordinator.gates.target.environment import TargetEnvironment
     from coordinator.planning.models import AgentProfile, Plan
     from coordinator.workspace.workspace import Workspace
 
@@ -140,11 +142,7 @@ class AgentStep:
 
     def _task(self) -> str:
         sources = find_sources(self.workspace.checkout)
-        version = ".".join(map(str, self.environment.version))
-        facts = [
-            f"packages: {', '.join(sources.places) or 'none found'}",
-            f"`python` is Python {version} with the dependencies that the base branch names; none can be added here",
-        ]
+        facts = [f"packages: {', '.join(sources.places) or 'none found'}", _about(self.environment)]
         if self.workspace.resumed:
             facts.append("the checkout holds the work of an earlier run on this issue; go on from there")
         message = task_message(
@@ -154,7 +152,7 @@ class AgentStep:
                 body=self.issue.body,
                 base_branch=self.workspace.base_branch,
                 plan=self.plan.reason,
-                gates=_gate_lines(self.parts.settings.configuration.gates, sources.places),
+                gates=_gate_lines(self.parts.settings.configuration.gates, self.workspace.checkout, sources.places),
                 facts=facts,
                 instructions=_instructions(self.workspace),
                 rejection=self.rejection,
@@ -186,8 +184,16 @@ class _Watch:
             raise StopRequested(reason)
 
 
-def _gate_lines(gates: GatesSection, places: tuple[str, ...]) -> list[str]:
+def _about(environment: TargetEnvironment) -> str:
+    if not environment.is_own:
+        return "the project is not in Python: the tools are those that the machine has"
+    version = ".".join(map(str, environment.version))
+    return f"`python` is Python {version} with the dependencies that the base branch names; none can be added here"
+
+
+def _gate_lines(gates: GatesSection, checkout: Path, places: tuple[str, ...]) -> list[str]:
     packages = " ".join(places) or "."
+    choice = choose(gates, checkout, None)
     lines = {
         "build": (gates.build.enabled, f"no type errors: `mypy --strict {packages}`"),
         "lint": (gates.lint.enabled, "no findings: `ruff check`"),
@@ -197,7 +203,17 @@ def _gate_lines(gates: GatesSection, places: tuple[str, ...]) -> list[str]:
             f"at least {gates.coverage.threshold:g} % of the packages' lines are run by the tests",
         ),
     }
-    return [f"{name}: {line}" for name, (enabled, line) in lines.items() if enabled]
+    python = [f"{name}: {line}" for name, (enabled, line) in lines.items() if enabled and choice.python]
+    commands = [f"{command.name}: `{command.line}` ends with 0" for command in choice.commands]
+    return [*python, *commands, *([_integrity_line(gates)] if gates.integrity.enabled else [])]
+
+
+def _integrity_line(gates: GatesSection) -> str:
+    covered = f"the tests run {gates.coverage.changed_lines:g} % of the lines that you add; " * gates.coverage.enabled
+    return (
+        f"integrity: {covered}no comment, cast, skip or configuration that weakens a check is added, and no test is "
+        "taken out: where the issue cannot be done without it, a person has to agree"
+    )
 
 
 def _instructions(workspace: Workspace) -> Mapping[str, str]:

@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING
 
 from coordinator.configuration_file import load_configuration
 from coordinator.errors import CoordinatorError, ExitCode, Refused, Unreachable
+from coordinator.events.permission import Permissions
 from coordinator.flows.confinement import check_confinement
 from coordinator.flows.journal import CHECK_STEPS, ENVIRONMENT, FETCHED, GATES, VERIFIED, Journal
+from coordinator.flows.line_comments import LineComments
+from coordinator.flows.preparing import environment_of
 from coordinator.flows.pull_request_display import HeadComment, HeadStatuses
 from coordinator.flows.pull_request_notes import about_changes, about_rejection, about_rules, about_tree
+from coordinator.flows.waivers import WaiverDesk, issue_of
+from coordinator.gates.cache.result_cache import ask, kept_at
+from coordinator.gates.choice import gate_names
 from coordinator.gates.suite import build_suite, require_gates
+from coordinator.gates.target.environment_stamp import environment_stamp
 from coordinator.report.models import (
     AttemptReport,
     Changes,
@@ -22,23 +29,24 @@ from coordinator.report.models import (
     StepState,
     is_accepted,
 )
-from coordinator.report.statuses import failed_statuses, pending_statuses, verdict_statuses
-from coordinator.report.words import plural
+from coordinator.report.states import state_word
+from coordinator.report.statuses import failed_statuses, left_out_statuses, pending_statuses, verdict_statuses
+from coordinator.report.words import plural, verdict_words
 from coordinator.signals import Terminated
 from coordinator.workspace.export import export
 from coordinator.workspace.paths import shown
 from coordinator.workspace.pull_request import clone_pull_request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
-    from coordinator.configuration import GatesSection
     from coordinator.events.models import EventPullRequest
     from coordinator.flows.parts import Parts
     from coordinator.forge.models import CommitStatus, PullRequest
-    from coordinator.gates.environment import TargetEnvironment
+    from coordinator.gates.integrity.findings import Waiver
     from coordinator.gates.protocol import Verdict
+    from coordinator.gates.target.environment import TargetEnvironment
     from coordinator.report.redaction import CleanReport
     from coordinator.workspace.pull_request import PullRequestClone
 
@@ -108,7 +116,11 @@ class _Check:
         self.journal.step(GATES, StepState.CURRENT)
         started = time.monotonic()
         verdict = self._judge(clone, environment)
-        self._conclude(verdict, time.monotonic() - started)
+        seconds = time.monotonic() - started
+        if self._statuses is not None:
+            comments = LineComments(self._parts.forge, self._pull.number, self._parts.redact, self.journal.warn)
+            comments.show(verdict, clone.repository, clone.merge_base, clone.head, only_if_newest=True)
+        self._conclude(verdict, seconds)
 
     def break_off(self, outcome: Outcome, reason: str, code: ExitCode) -> None:
         """End a check that an error or a signal broke off."""
@@ -158,7 +170,7 @@ class _Check:
             keeper=replace(self._parts.keeper, setup=own.setup),
         )
         described = {name: str(value) for name, value in self._parts.settings.describe().items()}
-        self.journal.record(gates=_names(own.gates), settings=described)
+        self.journal.record(gates=gate_names(own.gates), settings=described)
         require_gates(own.gates)
 
     def _announce(self) -> None:
@@ -202,15 +214,42 @@ class _Check:
         """Prepare the environment from what was there before the pull request: its own set-up runs nowhere."""
         source = self._parts.folder / "base"
         export(clone.repository, clone.merge_base, source)
-        environment = self._parts.keeper.environment_for(source, self._parts.person)
+        environment = environment_of(self._parts, source)
         for note in environment.notes:
             self.journal.warn(note)
         self.journal.step(ENVIRONMENT, StepState.DONE, environment.origin)
         return environment
 
     def _judge(self, clone: PullRequestClone, environment: TargetEnvironment) -> Verdict:
-        configuration = self._parts.settings.configuration
+        """Run the gates, or give the verdict that is kept; who starts a run once more wants to have it judged anew."""
+        parts, waivers = self._parts, self._waivers()
         tree = clone.repository.tree_of(clone.head)
+        question = ask(
+            tree=tree,
+            base=clone.merge_base,
+            configuration=parts.settings.configuration,
+            environment=environment_stamp(environment.folder, parts.person),
+            confinement=parts.caches.confinement,
+            waivers=waivers,
+        )
+        anew = parts.settings.environment.run_attempt > 1
+        verdict = parts.caches.results.judged(
+            question, lambda: self._judge_anew(clone, tree, environment, waivers), anew=anew
+        )
+        if made := kept_at(verdict):
+            self.journal.say(f"  this tree was judged at {made}; start the run again to have it judged anew")
+            self._note_left_out(export(clone.repository, tree, parts.folder / "left-out"))
+            self._name_gates(tuple(result.gate for result in verdict.gates))
+        return verdict
+
+    def _note_left_out(self, files: Collection[str]) -> None:
+        for note in about_tree(files):
+            self.journal.warn(note)
+
+    def _judge_anew(
+        self, clone: PullRequestClone, tree: str, environment: TargetEnvironment, waivers: tuple[Waiver, ...]
+    ) -> Verdict:
+        configuration = self._parts.settings.configuration
         left_out: set[str] = set()
 
         def write(wanted: str, folder: Path) -> None:
@@ -226,33 +265,45 @@ class _Check:
             sandbox=self._parts.gate_sandbox,
             environment=lambda _source: environment,
             network=configuration.sandbox.network,
+            waivers=waivers,
+            setup=configuration.setup,
+            mypy_cache=self._parts.caches.mypy,
+            base_records=self._parts.caches.base_records,
         )
-        for note in about_tree(left_out):
-            self.journal.warn(note)
+        self._note_left_out(left_out)
+        self._name_gates(tuple(gate.name for gate in suite.gates))
         return suite.judge()
+
+    def _waivers(self) -> tuple[Waiver, ...]:
+        """Return what persons have waived by now, on the pull request and on the issue that its branch is for."""
+        parts, pull = self._parts, self._pull
+        issue = None if pull.fork else issue_of(pull.head)
+        desk = WaiverDesk(parts.forge, Permissions(parts.forge, parts.settings.configuration.allow), self.journal.warn)
+        return desk.read([pull.number] if issue is None else [pull.number, issue])
+
+    def _name_gates(self, gates: tuple[str, ...]) -> None:
+        """Say which gates the tree really gets, so that no status of another one stays pending."""
+        announced = self.journal.report.gates
+        self._set(left_out_statuses((name for name in announced if name not in gates), target_url=self._link))
+        added = [name for name in gates if name not in announced]
+        self._set(pending_statuses(added, target_url=self._link) if added else ())
+        self.journal.record(gates=gates)
 
     def _conclude(self, verdict: Verdict, seconds: float) -> None:
         attempt = AttemptReport(number=1, agent="", turns=0, seconds=round(seconds, 3), verdict=verdict)
         for gate in verdict.gates:
-            word = "passed" if gate.passed else "FAILED"
-            self.journal.say(f"  {word} {gate.gate} ({gate.seconds:.1f} s): {gate.message}")
+            self.journal.say(f"  {state_word(gate)} {gate.gate} ({gate.seconds:.1f} s): {gate.message}")
         notes = (*about_rules(verdict), *about_rejection(verdict, self.journal.report.changes.files))
         for note in [note for note in notes if note not in self.journal.report.notes]:
             self.journal.warn(note)
         self._set(verdict_statuses(verdict, redact=self._parts.redact, target_url=self._link))
         accepted = is_accepted(verdict)
-        failed = ", ".join(gate.gate for gate in verdict.failed_gates())
-        reason = f"accepted by {plural(len(verdict.gates), 'gate')}" if accepted else f"rejected by {failed}"
+        reason = verdict_words(verdict)
         outcome = Outcome.COMPLETED if accepted else Outcome.REJECTED
         state = StepState.DONE if accepted else StepState.FAILED
         self.journal.record(attempts=(attempt,), outcome=outcome, reason=reason, exit_code=int(outcome.exit_code))
         self.journal.step(GATES, state, reason)
         self.journal.show(last=True)
-
-
-def _names(gates: GatesSection) -> tuple[str, ...]:
-    """Return the gates that are switched on, in the order in which they are shown."""
-    return tuple(name for name in ("build", "lint", "test", "coverage") if getattr(gates, name).enabled)
 
 
 def _open_report(parts: Parts, pull: EventPullRequest, *, verified: str, event: str) -> RunReport:
@@ -266,7 +317,7 @@ def _open_report(parts: Parts, pull: EventPullRequest, *, verified: str, event: 
         event=event,
         verified=verified,
         commit=pull.head_commit,
-        gates=_names(parts.settings.configuration.gates),
+        gates=gate_names(parts.settings.configuration.gates),
         sandbox=parts.gate_sandbox.description,
         started_at=started,
         updated_at=started,

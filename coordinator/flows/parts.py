@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from coordinator.gates.cache.result_cache import Caches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 
     from coordinator.agent.model import Patience
     from coordinator.forge.protocol import Forge
-    from coordinator.gates.preparing import EnvironmentKeeper
+    from coordinator.gates.target.preparing import EnvironmentKeeper
     from coordinator.planning.models import AgentProfile
     from coordinator.report.progress import Progress
     from coordinator.sandbox.protocol import Sandbox
@@ -47,5 +49,7 @@ class Parts:
     """Monotonic seconds."""
     person: Path | None
     """The repository of the person who runs the command; None in a runner."""
+    caches: Caches = field(default_factory=Caches)
+    """What the gates may use of earlier judgements."""
     patience: Patience | None = None
     """How long a model call is tried; None for the default."""

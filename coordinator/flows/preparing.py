@@ -9,16 +9,19 @@ from coordinator.agent.budget import out_of_time
 from coordinator.errors import CoordinatorError
 from coordinator.flows.comment import IssueComment
 from coordinator.flows.journal import Journal
+from coordinator.gates.choice import choose, gate_names
 from coordinator.report.models import RunReport
 from coordinator.sandbox.deadline import DeadlineSandbox
 from coordinator.workspace.export import export
 from coordinator.workspace.workspace import Workspace, WorkspaceOptions
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from coordinator.agent.budget import Budget
     from coordinator.flows.parts import Parts
     from coordinator.flows.work_order import WorkOrder
-    from coordinator.gates.environment import TargetEnvironment
+    from coordinator.gates.target.environment import TargetEnvironment
     from coordinator.sandbox.protocol import Sandbox
 
 
@@ -35,7 +38,7 @@ def open_journal(parts: Parts, order: WorkOrder, *, how_to_stop: str) -> Journal
         issue_title=issue.title,
         event=order.event,
         verified=order.verified,
-        gates=tuple(name for name in ("build", "lint", "test", "coverage") if getattr(gates, name).enabled),
+        gates=gate_names(gates),
         attempt_limit=parts.settings.configuration.attempts,
         sandbox=parts.agent_sandbox.description,
         settings={name: str(value) for name, value in parts.settings.describe().items()},
@@ -72,6 +75,17 @@ def open_workspace(parts: Parts, number: int) -> Workspace:
     )
 
 
+def environment_of(parts: Parts, source: Path) -> TargetEnvironment:
+    """Return the environment for the project that is exported to `source`; for one that is not in Python there is none.
+
+    Raises what the keeper raises, and `Misconfigured` when no gate is left for the project.
+    """
+    configuration = parts.settings.configuration
+    if choose(configuration.gates, source, None, configuration.setup).python:
+        return parts.keeper.environment_for(source, parts.person)
+    return parts.keeper.without_python()
+
+
 def prepare_environment(parts: Parts, workspace: Workspace, journal: Journal, budget: Budget) -> TargetEnvironment:
     """Prepare the target's environment from the base commit, before the agent can change anything.
 
@@ -81,7 +95,7 @@ def prepare_environment(parts: Parts, workspace: Workspace, journal: Journal, bu
     source = parts.folder / "base"
     export(workspace.repository, workspace.merge_base, source)
     try:
-        environment = parts.keeper.environment_for(source, parts.person)
+        environment = environment_of(parts, source)
     except CoordinatorError as error:
         if budget.remaining_seconds:
             raise

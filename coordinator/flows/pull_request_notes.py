@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from coordinator.gates.needs import DEFINING
+from coordinator.gates.target.needs import DEFINING
 from coordinator.report.words import plural
 from coordinator.workspace.paths import is_protected, shown
 

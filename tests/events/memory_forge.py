@@ -18,6 +18,8 @@ from coordinator.forge.models import (
     GitRemote,
     HistoryEntry,
     Issue,
+    LineComment,
+    LineNote,
     Permission,
     PullRequest,
     Repository,
@@ -121,6 +123,16 @@ class MemoryForge:
 
     def remove_label(self, number: int, label: str) -> None:
         raise self._written(f"no label {number} {label}")
+
+    def line_comments(self, number: int) -> tuple[LineComment, ...]:
+        del number
+        return ()
+
+    def comment_on_lines(self, number: int, commit: str, notes: Sequence[LineNote]) -> None:
+        raise self._written(f"lines of {number} at {commit}: {len(notes)}")
+
+    def remove_line_comment(self, number: int, comment: LineComment) -> None:
+        raise self._written(f"line comment {comment.id} of {number}")
 
     def branch_commit(self, branch: str) -> str | None:
         del branch

@@ -15,7 +15,7 @@ from coordinator.flows.checkpoints import CHECKPOINT_SECONDS, CheckpointKeeper, 
 from coordinator.flows.parts import Parts
 from coordinator.flows.resuming import read_earlier
 from coordinator.forge.local import LocalForge
-from coordinator.gates.preparing import EnvironmentKeeper
+from coordinator.gates.target.preparing import EnvironmentKeeper
 from coordinator.planning.profiles import configured_profiles
 from coordinator.settings import make_settings, read_environment
 from coordinator.state.claims import Claims, RunIdentity

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,4 +39,5 @@ def job(
     capsys: pytest.CaptureFixture[str],
 ) -> Job:
     """Give a job on a host-mode runner of Gitea, for a repository with one open issue, whose only gate is lint."""
+    shutil.rmtree(tool_cache / "coordinator-environments" / "results", ignore_errors=True)  # no verdict of another test
     return make_job(tmp_path, forge, tool_cache, monkeypatch, capsys)

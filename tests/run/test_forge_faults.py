@@ -34,12 +34,14 @@ LASTING: tuple[Stumble, ...] = ("409", "412")
 """What says that a second try is of no use."""
 
 RIGHTS = ("GET /collaborators/maintainer/permission", "GET /assignees", "GET /teams")
+LINES = {"GET /pulls/N/reviews": "comments on lines"}
 MARKING = ("GET /issues/N/labels", "DELETE /issues/N/labels/N")
 REFUSED: dict[str, tuple[str, ...]] = {"work": RIGHTS, "drain": RIGHTS, "unblock": RIGHTS}
 UNHARMED: dict[str, tuple[str, ...]] = {
     "work": (
         *("GET /issues/N/labels", "GET /orgs/acme/labels", "GET /labels", "POST /issues/N/labels", "POST /labels"),
         *("GET /issues/N/comments", "POST /issues/N/comments", "PATCH /issues/comments/N"),
+        "GET /pulls",  # asked first for waivers, which are then none
     ),
     "check": (
         "POST /statuses/SHA",
@@ -47,11 +49,11 @@ UNHARMED: dict[str, tuple[str, ...]] = {
     ),
 }
 BEST_EFFORT: dict[str, dict[str, str]] = {
-    "work": {"POST /statuses/SHA": "statuses", "DELETE /issues/N/labels/N": "mark"},
+    "work": {"POST /statuses/SHA": "statuses", "DELETE /issues/N/labels/N": "mark", **LINES},
     "release": dict.fromkeys(MARKING, "mark"),
     "unblock": {**dict.fromkeys(MARKING, "old mark"), "POST /issues/N/labels": "mark"},
     "drain": {**dict.fromkeys(MARKING, "old mark"), "POST /issues/N/labels": "mark"},
-    "check": dict.fromkeys(RIGHTS, "all that is written"),
+    "check": {**dict.fromkeys(RIGHTS, "all that is written"), **LINES},
 }
 """By flow and request, what is missing afterwards (see `tests.run.forge_calls`)."""
 

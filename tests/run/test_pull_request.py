@@ -198,3 +198,29 @@ def test_a_secret_in_a_pull_request_is_not_passed_on(job: Job, pulls: PullReques
     assert "F401" in statuses
     told = [statuses, pulls.comment, job.summary, json.dumps(job.outputs()), *job.said]
     assert not found_in("\n".join(told).encode())
+
+
+def on_lines(pulls: PullRequests) -> list[tuple[str, object, str]]:
+    """Return path, line and first words of each comment on a line."""
+    found = [comment for review in pulls.state.reviews for comment in review.comments]
+    return [(str(one["path"]), one["position"], str(one["body"]).partition("\n")[0]) for one in found]
+
+
+def test_findings_are_shown_on_their_lines_and_go_when_they_are_mended(pulls: PullRequests) -> None:
+    pulls.open(BAD)
+    assert pulls.judge().code == 1
+    ((path, line, words),) = on_lines(pulls)
+    assert (path, line) == ("tool.py", 1)
+    assert words.startswith("❌ **lint** `F401` ")
+    assert pulls.judge().code == 1
+    assert len(on_lines(pulls)) == 1
+    pulls.happens("synchronized", pulls.push(GOOD))
+    assert pulls.judge().code == 0
+    assert pulls.state.reviews == []
+
+
+def test_nothing_is_written_on_the_lines_of_a_fork(job: Job, pulls: PullRequests) -> None:
+    pulls.open_fork(BAD)
+    assert pulls.judge().code == 1
+    assert pulls.state.reviews == []
+    assert not job.writes

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SAMPLE = Path(model_server.__file__).parent / "sample"
 MODULE = "src/slugs/__init__.py"
 TESTS = "tests/test_slugs.py"
-ALL_GREEN = dict.fromkeys(("build", "lint", "test", "coverage"), "success")
+ALL_GREEN = dict.fromkeys(("build", "lint", "test", "coverage", "integrity"), "success")
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_all_gates_accept_good_work(job: Job, pulls: PullRequests) -> None:
     ended = pulls.judge()
     assert ended.code == 0, ended.err
     assert states(job, commit) == ALL_GREEN
-    assert "✅ Accepted by 4 gates" in pulls.heading
+    assert "✅ Accepted by 5 gates" in pulls.heading
 
 
 def test_a_head_that_switches_all_rules_off_is_judged_by_those_of_the_base(job: Job, pulls: PullRequests) -> None:

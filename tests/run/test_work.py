@@ -341,8 +341,11 @@ def test_an_issue_too_big_for_all_is_blocked_and_costs_nothing(job: Job) -> None
     assert not served.requests
 
 
+ALL_GATES = ("build", "lint", "test", "coverage", "integrity")
+
+
 @pytest.mark.slow
-def test_all_four_gates_on_the_sample_project(job: Job) -> None:
+def test_all_gates_on_the_sample_project(job: Job) -> None:
     sample = make_sample(job.folder / "sample")
     git(sample, "push", "--quiet", "--force", str(job.forge.bare_repository), "HEAD:refs/heads/main")
     job.issue.body = (DEMO / "7-max-length.md").read_text(encoding="utf-8")
@@ -351,7 +354,7 @@ def test_all_four_gates_on_the_sample_project(job: Job) -> None:
         job.use(served)
         ended = job.run("--format", "json")
     assert ended.code == 0, ended.err
-    contexts = ["coordinator", *(f"coordinator/{gate}" for gate in ("build", "lint", "test", "coverage"))]
+    contexts = ["coordinator", *(f"coordinator/{gate}" for gate in ALL_GATES)]
     assert job.statuses(job.branch()) == dict.fromkeys(contexts, "success")
     attempts = ended.document["attempts"]
     assert isinstance(attempts, list)
