@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from coordinator.configuration import GatesSection, IntegrityGateSection, TestGateSection
+from coordinator.gates.judgement import Judgement, State, timed
 from coordinator.report.console import harmless_json
 from coordinator.report.verdict_junit import verdict_junit
 from coordinator.report.verdict_text import verdict_text
@@ -161,3 +162,11 @@ def test_links_that_go_round_in_circles_are_not_followed(arena: Arena) -> None:
     results = by_name(arena.verdict(repository, SECTION, base))
     assert results["test"].message == "no tests in the target: pytest found none to run"
     assert results["integrity"].details["state"] in {"error", "attention"}
+
+
+def test_what_a_gate_says_can_always_be_written_down() -> None:
+    odd = os.fsdecode(b"a\xff")
+    result = timed("any", lambda: Judgement(State.FAILED, odd, {"findings": [{"path": odd, "line": 1}], "output": odd}))
+    assert result.message == "a\ufffd"
+    assert result.details["findings"] == [{"path": "a\ufffd", "line": 1}]
+    assert json.loads(result.model_dump_json())["details"]["output"] == "a\ufffd"

@@ -413,7 +413,7 @@ def test_a_configuration_of_ruff_above_the_export_has_no_say(tmp_path: Path) -> 
     old = {**files, "pyproject.toml": f'{PYPROJECT}requires-python = ">=3.8"\n', "toy/more.py": ""}
     (tmp_path / "two").mkdir()
     assert "FA100" in result_of(judge_files(tmp_path / "two", old, ONLY_LINT), "lint").message, "a rule for Python 3.8"
-    test = "import os\n\nimport pytest\n\nimport toy\n\n\ndef test_a() -> None:\n    assert (os, pytest, toy)\n"
+    test = "import os\n\nimport pytest\n\nimport toy\n\n\ndef test_a() -> None:\n    assert all((os, pytest, toy))\n"
     for name, folder in (("three", "toy"), ("four", "src/toy")):
         (tmp_path / name).mkdir()
         own = {f"{folder}/__init__.py": CODE, "tests/test_toy.py": test}

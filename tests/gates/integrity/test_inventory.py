@@ -11,6 +11,7 @@ from coordinator.gates.integrity.base_records import BaseRecord
 from coordinator.gates.integrity.findings import Severity
 from coordinator.gates.integrity.inventory import Inventory
 from coordinator.gates.integrity.test_ids import file_of, function_of, grouped
+from coordinator.gates.judgement import NotFinished
 from coordinator.gates.once import Once
 from coordinator.gates.python.pytest_run import RunOutcome
 from coordinator.gates.reports.junit import TestCase, TestReport
@@ -83,7 +84,7 @@ def test_what_passed_has_to_pass(
     assert subjects(found) == expected
     assert all(finding.severity is Severity.ATTENTION for finding in found)
     assert all(finding.path == file_of(finding.what) for finding in found)
-    assert all(f"Gate-Allow: {finding.kind} {finding.what}" in finding.message for finding in found)
+    assert all(f"Gate-Allow: {finding.kind} {finding.what}" == finding.waiver_line for finding in found)
 
 
 def test_the_worst_of_several_with_one_id_counts(tmp_path: Path) -> None:
@@ -148,13 +149,19 @@ def test_a_base_whose_tests_do_not_end_is_a_note(tmp_path: Path) -> None:
     assert [(each.severity, "reached its time limit" in each.message) for each in found] == [(Severity.NOTE, True)]
 
 
-@pytest.mark.parametrize(("code", "cut"), [(2, False), (3, False), (None, False), (1, True)])
-def test_a_head_whose_tests_do_not_end_cannot_be_compared(tmp_path: Path, code: int | None, *, cut: bool) -> None:
+@pytest.mark.parametrize(
+    ("code", "cut", "fault"),
+    [(2, False, Unreachable), (3, False, Unreachable), (None, False, Unreachable), (1, True, NotFinished)],
+)
+def test_a_head_whose_tests_do_not_end_cannot_be_compared(
+    tmp_path: Path, code: int | None, fault: type[Unreachable], *, cut: bool
+) -> None:
     tree = a_tree(tmp_path, {}, {})
     assert tree.base is not None
     outcome = an_outcome(tmp_path, {A: "passed"}, code=code, cut=cut)
-    with pytest.raises(Unreachable, match="did not come to their end"):
+    with pytest.raises(Unreachable, match="cannot be compared with the base's") as found:
         Inventory(tree, tree.base, Once(lambda: outcome), lambda: BaseRecord(outcomes={A: "passed"})).find()
+    assert found.type is fault
 
 
 def test_many_tests_are_named_in_short() -> None:

@@ -21,7 +21,7 @@ def protected(folder: Path, head: dict[str, str], base: dict[str, str] | None = 
     assert tree.base is not None
     found = ProtectedFiles(tree, tree.base).find()
     assert {(finding.kind, finding.severity) for finding in found} <= {("protected-file", Severity.ATTENTION)}
-    assert all(f"Gate-Allow: protected-file {finding.path}" in finding.message for finding in found)
+    assert all(f"Gate-Allow: protected-file {finding.path}" == finding.waiver_line for finding in found)
     return [finding.path for finding in found]
 
 
