@@ -13,7 +13,7 @@ import json
 import os
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
@@ -30,8 +30,7 @@ from coordinator.workspace.export import export
 from coordinator.workspace.objects import TrustedRepository
 
 if TYPE_CHECKING:
-    from coordinator.sandbox.confined import ConfinedSandbox
-    from coordinator.sandbox.protocol import CommandResult
+    from coordinator.sandbox.protocol import CommandResult, Sandbox
 
 
 THRESHOLD = 50.0
@@ -53,7 +52,7 @@ class Options(TypedDict):
 class Recording:
     """A sandbox that notes when its commands ran. Satisfies `coordinator.sandbox.protocol.Sandbox`."""
 
-    inner: ConfinedSandbox
+    inner: Sandbox
     spans: list[tuple[float, float]] = field(default_factory=list)
     tests: list[float] = field(default_factory=list)
     """When each run of the tests began."""
@@ -79,6 +78,10 @@ class Recording:
     def make_folder(self, prefix: str) -> Path:
         """Make a folder."""
         return self.inner.make_folder(prefix)
+
+    def aside(self) -> Recording:
+        """Note those of the sandbox beside it in the same lists."""
+        return replace(self, inner=self.inner.aside())
 
     def busy(self) -> float:
         """Return the seconds in which at least one command ran."""

@@ -102,3 +102,7 @@ class SharedSandbox:
     def make_folder(self, prefix: str) -> Path:
         """Create a folder that confined commands can write."""
         return self.inner.make_folder(prefix)
+
+    def aside(self) -> SharedSandbox:
+        """Return the one beside it, with the same turns and the same end."""
+        return replace(self, inner=self.inner.aside())

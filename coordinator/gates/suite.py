@@ -155,12 +155,14 @@ def _gates(
     cache: MypyCache | None,
     base_run: BaseRun | None,
 ) -> tuple[QualityGate, ...]:
-    reading = Tool(sandbox, judged.reading, Cleaner((judged.reading,)))
+    beside = Tool(sandbox, judged.reading, Cleaner((judged.reading,)))
+    reading = replace(beside, sandbox=sandbox.aside())
     working = Tool(sandbox, judged.working, Cleaner((judged.working,)))
     shared = Once(run)
     report = Once(CoverageReading(judged, shared, target, working))
+    build = BuildGate(judged, target, reading, beside, section.build.args, cache)
     gates: list[tuple[bool, QualityGate]] = [
-        (choice.python and section.build.enabled, BuildGate(judged, target, reading, section.build.args, cache)),
+        (choice.python and section.build.enabled, build),
         (choice.python and section.lint.enabled, LintGate(judged, reading, section.lint.args)),
         (choice.python and section.test.enabled, _test_gate(judged, shared, section, base_run)),
         (choice.python and section.coverage.enabled, CoverageGate(judged, report, section.coverage.threshold)),

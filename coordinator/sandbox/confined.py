@@ -7,7 +7,7 @@ import signal
 import tempfile
 import threading
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -15,17 +15,21 @@ from pydantic import TypeAdapter, ValidationError
 
 from coordinator.errors import Unreachable
 from coordinator.sandbox import reach
+from coordinator.sandbox.aside import AsideSandbox
 from coordinator.sandbox.ownership import change_owner
 from coordinator.sandbox.protocol import Command, CommandResult, Limits, Network
 from coordinator.sandbox.removal import remove_tree
 from coordinator.sandbox.running import Ended, Launcher, Running
+from coordinator.sandbox.uid import lease_uid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
     from coordinator.sandbox.interrupt import Interrupt
+    from coordinator.sandbox.means import Means
     from coordinator.sandbox.orders import Check, Cover, Failure, Order
+    from coordinator.sandbox.protocol import Sandbox
     from coordinator.sandbox.uid import UidLease
 
 _ANSWERS = TypeAdapter(list[bool])
@@ -38,30 +42,6 @@ class StepRefused(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(f"{failure.step}: {failure.error}")
         self.step = failure.step
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What this machine lets us do, found by trying."""
-
-    lease: UidLease | None
-    """None: commands run as the coordinator's own uid."""
-    holds_network: bool
-    """Whether a command can be kept from the network."""
-    hides_processes: bool
-    """Whether a command can be kept from seeing the processes of others."""
-    processes: int
-    """Bound on processes and threads of the leased uid; without one it would count a person's whole session."""
-
-    @property
-    def uid(self) -> int | None:
-        """The uid that commands get, None for our own."""
-        return None if self.lease is None else self.lease.uid
-
-    @property
-    def side(self) -> str:
-        """Who runs the commands, in words."""
-        return f"the coordinator's own uid {os.geteuid()}" if self.uid is None else f"uid {self.uid}"
 
 
 class ConfinedSandbox:
@@ -82,6 +62,7 @@ class ConfinedSandbox:
         self._reaching = threading.RLock()
         self._running: set[Running] = set()
         self._stopped = False
+        self._second: UidLease | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -105,7 +86,11 @@ class ConfinedSandbox:
         Raises `Unreachable` when the confinement itself cannot be set up, when a process could not be ended, and after
         `stop_all`. An exception that a signal handler raises meanwhile passes through when all processes are gone.
         """
-        order = self._order(command)
+        return self.run_as(command, self.means.uid)
+
+    def run_as(self, command: Command, uid: int | None) -> CommandResult:
+        """Do the same as another uid, which has to be one that was leased for it."""
+        order = self._order(command, uid)
         try:
             ended = self._carry_out(order, command.stdin, command.interrupt, merged=command.merge_stderr)
         except StepRefused as refused:
@@ -138,7 +123,7 @@ class ConfinedSandbox:
         A machine that does not let us hold the network or change the uid is remembered in `means`.
         """
         while True:
-            order: Order = {**self._order(_PROBE), "checks": checks, "covers": covers}
+            order: Order = {**self._order(_PROBE, self.means.uid), "checks": checks, "covers": covers}
             try:
                 ended = self._carry_out(order, b"", None, merged=False)
             except StepRefused as refused:
@@ -170,6 +155,18 @@ class ConfinedSandbox:
             os.chown(folder, self.means.uid, self.means.uid)
         return folder
 
+    def aside(self) -> Sandbox:
+        """Return the same sandbox with a uid of its own for its commands; where there are no uids to have, this one.
+
+        Raises what `lease_uid` raises.
+        """
+        if self.means.uid is None:
+            return self
+        with self._reaching:
+            if self._second is None:
+                self._second = lease_uid()
+        return AsideSandbox(self, self._second.uid)
+
     def stop_all(self) -> None:
         """End all running commands, and run none from now on. Returns at once; for signal handlers and other threads.
 
@@ -182,11 +179,11 @@ class ConfinedSandbox:
     def close(self) -> None:
         """Remove the sandbox's folder and give its uid back. All `run` calls must have returned."""
         remove_tree(self.root)
-        if self.means.lease is not None:
-            self.means.lease.release()
-            self.means = replace(self.means, lease=None)
+        for lease in filter(None, (self.means.lease, self._second)):
+            lease.release()
+        self.means, self._second = replace(self.means, lease=None), None
 
-    def _order(self, command: Command) -> Order:
+    def _order(self, command: Command, uid: int | None) -> Order:
         """Write the order for a command; `Running` fills in the descriptors."""
         return {
             "argv": list(command.argv),
@@ -199,8 +196,8 @@ class ConfinedSandbox:
             "stderr": None,
             "output_bytes": command.limits.output_bytes,
             "file_bytes": command.limits.file_bytes,
-            "processes": None if self.means.uid is None else self.means.processes,
-            "uid": self.means.uid,
+            "processes": None if uid is None else self.means.processes,
+            "uid": uid,
             "network": command.network.value if self.means.holds_network else Network.OPEN.value,
             "covers": list(self._covers),
             "hides_processes": self.means.hides_processes,

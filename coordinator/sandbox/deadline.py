@@ -39,3 +39,7 @@ class DeadlineSandbox:
     def make_folder(self, prefix: str) -> Path:
         """Create a folder as the sandbox below does."""
         return self._sandbox.make_folder(prefix)
+
+    def aside(self) -> DeadlineSandbox:
+        """Return the one beside the sandbox below, with the same end."""
+        return DeadlineSandbox(self._sandbox.aside(), self._remaining_seconds)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coordinator.sandbox import environment, kernel
-from coordinator.sandbox.confined import ConfinedSandbox, Means
+from coordinator.sandbox.confined import ConfinedSandbox
+from coordinator.sandbox.means import Means
 from coordinator.sandbox.reach import Use
 from coordinator.sandbox.running import Launcher
 from coordinator.sandbox.uid import lease_uid

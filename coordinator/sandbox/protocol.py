@@ -96,3 +96,10 @@ class Sandbox(Protocol):
     def make_folder(self, prefix: str) -> Path:
         """Create an empty folder that confined commands can reach and write."""
         ...
+
+    def aside(self) -> Sandbox:
+        """Return a sandbox for commands that run nothing of the repository: what this one runs cannot touch them.
+
+        Where all commands share one uid it is this one. It ends with this one, and has to be asked for before that.
+        """
+        ...

@@ -12,7 +12,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import SecretStr
 
@@ -67,6 +67,9 @@ class ProcessSandbox:
 
     def make_folder(self, prefix: str) -> Path:
         return Path(tempfile.mkdtemp(prefix=prefix, dir=self.folder))
+
+    def aside(self) -> Self:
+        return self
 
     def run(self, command: Command) -> CommandResult:
         self.commands.append(command)

@@ -10,7 +10,7 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from coordinator.configuration import GatesSection
 from coordinator.gates.suite import build_suite
@@ -74,6 +74,9 @@ class PlainSandbox:
 
     def make_folder(self, prefix: str) -> Path:
         return Path(tempfile.mkdtemp(prefix=f"{prefix}-", dir=self.home))
+
+    def aside(self) -> PlainSandbox:
+        return self
 
 
 def exporter(repository: Path) -> Callable[[str, Path], None]:

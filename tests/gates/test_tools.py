@@ -79,7 +79,8 @@ def an_environment(*installed: str, version: tuple[int, int] = (3, 11)) -> Once[
 def build(tmp_path: Path, said: CommandResult) -> GateResult:
     sandbox = AnsweringSandbox(tmp_path, answer=said)
     tree = a_tree(tmp_path / "tree")
-    return BuildGate(tree, an_environment(), Tool(sandbox, tree.reading, Cleaner((tree.reading,)))).check()
+    tool = Tool(sandbox, tree.reading, Cleaner((tree.reading,)))
+    return BuildGate(tree, an_environment(), tool, tool).check()
 
 
 def lint(tmp_path: Path, said: CommandResult) -> GateResult:
@@ -212,19 +213,14 @@ def command_of(tmp_path: Path, *installed: str, files: dict[str, str], version: 
     return sandbox.commands[0]
 
 
-def test_other_plugins_neither_measure_nor_spread_the_tests(tmp_path: Path) -> None:
-    """One process, and one measurement, whatever the project's own options say."""
-    files = {"tool.py": "", "pytest.ini": "[pytest]\naddopts = --cov -n auto\n"}
-    argv = command_of(tmp_path, "pytest-xdist", "pytest-cov", files=files).argv
-    assert argv.index("-n0") < argv.index("--no-cov") < argv.index("-x")
+def test_a_project_with_rules_keeps_them(tmp_path: Path) -> None:
+    argv = command_of(tmp_path, files={"tool.py": "", "pytest.ini": "[pytest]\naddopts = -q\n"}).argv
     assert "--source=." in argv
     assert "-c" not in argv
 
 
-def test_a_project_without_plugins_and_rules_gets_no_options_for_them(tmp_path: Path) -> None:
+def test_a_project_without_rules_gets_empty_ones(tmp_path: Path) -> None:
     argv = command_of(tmp_path, files={"toy/__init__.py": ""}).argv
-    assert "-n0" not in argv
-    assert "--no-cov" not in argv
     assert argv[argv.index("-c") + 1].endswith("pytest.ini")
 
 

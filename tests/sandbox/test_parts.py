@@ -162,7 +162,7 @@ def test_a_supervisor_that_does_not_end_is_killed(tmp_path: Path) -> None:
 
 
 def test_a_supervisor_that_is_dead_before_its_order_has_no_report(sandbox: ConfinedSandbox, tmp_path: Path) -> None:
-    order = sandbox._order(Command(argv=("true",), cwd=tmp_path, limits=Limits(seconds=1)))
+    order = sandbox._order(Command(argv=("true",), cwd=tmp_path, limits=Limits(seconds=1)), sandbox.means.uid)
     with Running(Launcher(argv=("/bin/true",)), tmp_path, b"") as running:
         running._process.wait()
         ended = running.carry_out(order, merged=True)
@@ -174,7 +174,7 @@ def test_the_supervisor_itself_leaves_nothing_to_the_coordinator(
 ) -> None:
     command = Command(argv=("sh", "-c", "setsid sleep 60 & echo $!"), cwd=Path("/"), limits=Limits(seconds=9))
     with Running(launcher, tmp_path, b"") as running:
-        ended = running.carry_out(sandbox._order(command), merged=True)
+        ended = running.carry_out(sandbox._order(command, sandbox.means.uid), merged=True)
     assert ended.report is not None
     assert (ended.report.status, ended.report.survivors) == (0, False)
     assert not is_alive(int(ended.stdout))
@@ -183,7 +183,7 @@ def test_the_supervisor_itself_leaves_nothing_to_the_coordinator(
 def test_an_order_that_makes_no_sense_starts_nothing(
     sandbox: ConfinedSandbox, launcher: Launcher, tmp_path: Path
 ) -> None:
-    order = sandbox._order(Command(argv=("/bin/true",), cwd=Path("/"), limits=Limits(seconds=9)))
+    order = sandbox._order(Command(argv=("/bin/true",), cwd=Path("/"), limits=Limits(seconds=9)), sandbox.means.uid)
     order["env"] = cast("dict[str, str]", {"A": 1})
     with Running(launcher, tmp_path, b"") as running:
         report = running.carry_out(order, merged=True).report

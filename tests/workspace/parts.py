@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from coordinator.forge.models import GitRemote
 from coordinator.sandbox.protocol import Command, CommandResult
@@ -75,6 +75,9 @@ class PlainSandbox:
 
     def make_folder(self, prefix: str) -> Path:
         return Path(tempfile.mkdtemp(prefix=prefix, dir=self._folder))
+
+    def aside(self) -> Self:
+        return self
 
 
 def open_workspace(

@@ -6,7 +6,7 @@ import hashlib
 import importlib.metadata
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import ValidationError
@@ -73,15 +73,18 @@ class BuildGate:
     tree: JudgedTree
     environment: Once[TargetEnvironment]
     tool: Tool
+    plugged: Tool
+    """The same for a mypy with plugins, which are code of the project."""
     args: tuple[str, ...] = ()
     cache: MypyCache | None = None
     """What earlier judgements left; None where others could write there."""
 
     def check(self) -> GateResult:
         """Judge the tree."""
-        return timed(self.name, self._judge)
+        return timed(self.name, lambda: self._kept_apart().judge())
 
-    def _judge(self) -> Judgement:
+    def judge(self) -> Judgement:
+        """Judge the tree with the tool as it is."""
         if not self.tree.has_python:
             return Judgement(State.ERROR, "no Python file in the checkout, so there is nothing to build")
         rules = rules_of(self.tree.reading, "mypy")
@@ -101,18 +104,23 @@ class BuildGate:
         argv = (
             *mypy, "--strict", *self.args, *settings, "--python-executable", str(environment.python), *places,
         )  # fmt: skip
-        cache = None if plugins else self.cache
-        return self._run(argv, environment, cache, _cache_name(argv, rules, environment), details)
+        return self._run(argv, environment, _cache_name(argv, rules, environment), details)
+
+    def _kept_apart(self) -> BuildGate:
+        """Return the gate that runs mypy where its plugins, if it has any, can touch nothing of the coordinator's."""
+        rules = rules_of(self.tree.reading, "mypy")
+        plugged = rules is not None and bool(rules.options.get("plugins"))
+        return replace(self, tool=self.plugged, cache=None) if plugged else self
 
     def _run(
         self,
         argv: tuple[str, ...],
         environment: TargetEnvironment,
-        cache: MypyCache | None,
         name: str,
         details: dict[str, JsonValue],
     ) -> Judgement:
         """Run mypy, with what is kept of earlier runs where it may be used."""
+        cache = self.cache
         scratch = self.tool.sandbox.make_folder("mypy")
         folder = scratch / "cache"
         argv = (*argv, "--cache-dir", str(folder))
