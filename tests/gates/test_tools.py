@@ -204,9 +204,9 @@ def test_a_failure_without_a_file_is_placed_by_its_class(tmp_path: Path) -> None
     assert findings[0]["path"] == "t.py"
 
 
-def command_of(tmp_path: Path, *installed: str, files: dict[str, str], version: tuple[int, int] = (3, 11)) -> Command:
+def command_of(tmp_path: Path, *, files: dict[str, str], version: tuple[int, int] = (3, 11)) -> Command:
     sandbox = AnsweringSandbox(tmp_path)
-    tree, environment = a_tree(tmp_path / "tree", files), an_environment(*installed, version=version)
+    tree, environment = a_tree(tmp_path / "tree", files), an_environment(version=version)
     run = TestRun(Testbed(tree, environment, sandbox, 1, ("-x",), Network.NONE))
     assert run().notes == ("lent",)
     run.remove()
