@@ -190,7 +190,8 @@ def test_how_far_off_estimates_were_is_told_on_the_next_issue(job: Job) -> None:
     configure(job)
     now = datetime.now(UTC)
     earlier = claims_of(job, "1/work")
-    for number, (tokens, cost) in enumerate([(30_000, 0.5), (10_000, 2.0), (20_000, 1.0)], start=10):
+    known = [(30_000, 0.5, 7), (10_000, 2.0, 9), (20_000, 1.0, 8), (0, 0.0, 0)]
+    for number, (tokens, cost, turns) in enumerate(known, start=10):
         earlier.take(number, request=None, most_runs=None)
         earlier.finish(
             number,
@@ -199,6 +200,7 @@ def test_how_far_off_estimates_were_is_told_on_the_next_issue(job: Job) -> None:
                 started_at=now,
                 ended_at=now,
                 outcome="completed",
+                turns=turns,
                 cost_usd=cost,
                 predicted_cost_usd=1.0,
                 predicted_tokens=20_000,
