@@ -59,7 +59,7 @@ bounds
   suite / covered tests       at most {COVERED:g}; warm, with the same core by hand
   own overhead                at most {OVERHEAD:g} s in which no tool runs, the start of pytest and report included
   unchanged tree              at most {UNCHANGED:g} s: `coordinator gate` on a tree that was judged before
-  peak memory                 at most {MEMORY:g} of the same gates one after another; processes' shared pages in parts
+  peak memory                 at most {MEMORY:g} of the largest of the four tools by hand; shared pages in parts
 
 examples
   python -m benchmarks.gates --project click --repeat 3
@@ -194,8 +194,8 @@ def figures_of(subject: Subject, repeat: int) -> list[Figure]:
         ),
         ratio("warm: suite / four tools one after another", lambda each: each.suite("warm") / each.four("warm")),
         ratio("warm: suite / covered tests and report", lambda each: each.suite("warm") / each.covered(), COVERED),
-        figure("peak memory: suite / its gates one after another", peak / one_by_one(subject), MEMORY, "x"),
-        ratio("peak memory: suite / largest tool by hand", Round.memory),
+        figure("peak memory: suite / its gates one after another", peak / one_by_one(subject), None, "x"),
+        ratio("peak memory: suite / largest tool by hand", Round.memory, MEMORY),
         seconds("own overhead, cold", lambda each: each.overhead("cold"), OVERHEAD),
         seconds("own overhead, warm", lambda each: each.overhead("warm"), OVERHEAD),
         figure("unchanged tree", unchanged(subject), UNCHANGED, "s"),
