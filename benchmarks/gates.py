@@ -56,7 +56,7 @@ SUITES = ("cold", "warm", "new base", "known base")
 HELP = f"""
 bounds
   suite / four tools, cold    at most {SERVED:g} where coverage's fast core serves, else {UNSERVED:g}
-  suite / covered tests       at most {COVERED:g}; warm, with the same core by hand
+  suite / covered tests       at most {COVERED:g}, cold, with the same core by hand
   own overhead                at most {OVERHEAD:g} s in which no tool runs, the start of pytest and report included
   unchanged tree              at most {UNCHANGED:g} s: `coordinator gate` on a tree that was judged before
   peak memory                 at most {MEMORY:g} of the largest of the four tools by hand; shared pages in parts
@@ -143,7 +143,7 @@ class Round:
     hand: Mapping[str, Mapping[str, Taken]]
     """Each tool by hand, ``cold`` and ``warm``."""
     same_core: Taken
-    """The covered tests, warm, with the core of coverage that the suite chooses."""
+    """The covered tests alone, cold, with the core of coverage that the suite chooses."""
     suites: Mapping[str, tuple[Taken, Said]]
     """``cold``, ``warm``; with integrity ``new base``, ``known base``."""
 
@@ -156,8 +156,8 @@ class Round:
         return self.suites[kind][0].seconds
 
     def covered(self) -> float:
-        """Return the seconds of the covered tests and their report, with the core that the suite has."""
-        return self.same_core.seconds + self.hand["warm"]["report"].seconds
+        """Return the seconds of the covered tests and their report, cold, with the core that the suite has."""
+        return self.same_core.seconds + self.hand["cold"]["report"].seconds
 
     def overhead(self, kind: str) -> float:
         """Return the seconds in which no tool ran, with the starts of the two that none other hides."""
@@ -193,7 +193,7 @@ def figures_of(subject: Subject, repeat: int) -> list[Figure]:
             SERVED if subject.is_served else UNSERVED,
         ),
         ratio("warm: suite / four tools one after another", lambda each: each.suite("warm") / each.four("warm")),
-        ratio("warm: suite / covered tests and report", lambda each: each.suite("warm") / each.covered(), COVERED),
+        ratio("cold: suite / covered tests and report", lambda each: each.suite("cold") / each.covered(), COVERED),
         figure("peak memory: suite / its gates one after another", peak / one_by_one(subject), None, "x"),
         ratio("peak memory: suite / largest tool by hand", Round.memory, MEMORY),
         seconds("own overhead, cold", lambda each: each.overhead("cold"), OVERHEAD),
@@ -204,7 +204,7 @@ def figures_of(subject: Subject, repeat: int) -> list[Figure]:
         *(suite_seconds(name) for name in SUITES),
         seconds("suite, warm: until the tests start", lambda each: each.suites["warm"][1]["tests_after"]),
         *(hand_seconds(kind, name) for kind in ("cold", "warm") for name in rounds[0].hand[kind]),
-        seconds("by hand, warm: covered, core of the suite", lambda each: each.same_core.seconds),
+        seconds("by hand, cold: covered alone, core of the suite", lambda each: each.same_core.seconds),
         figure("suite: peak memory", peak, None, "MB"),
     ]
 
@@ -219,13 +219,13 @@ def one_round(subject: Subject, *, suite_first: bool) -> Round:
     shutil.rmtree(kept, ignore_errors=True)
     hand: dict[str, Mapping[str, Taken]] = {}
     suites: dict[str, tuple[Taken, Said]] = {}
+    same = covered_by_hand(subject, subject.core, cold=True)
     for kind in ("cold", "warm"):
         if suite_first:
             suites[kind] = suite(subject, kept)
         hand[kind] = by_hand(subject, cold=kind == "cold")
         if not suite_first:
             suites[kind] = suite(subject, kept)
-    same = timed(*covered_by_hand(subject, subject.core)) if subject.core else hand["warm"]["covered"]
     for kind in ("new base", "known base"):
         suites[kind] = suite(subject, kept, base=subject.base)
     return Round(hand, same, suites)

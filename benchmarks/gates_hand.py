@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from benchmarks.gates_timing import timed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from benchmarks.gates_subject import Subject
@@ -32,7 +32,7 @@ def by_hand(subject: Subject, *, cold: bool) -> dict[str, Taken]:
         "mypy": timed((sys.executable, *mypy), subject.repository, {}),
         "ruff": timed((sys.executable, "-m", "ruff", "check", "--no-fix", "--no-cache", "."), subject.repository, {}),
         "pytest": timed((python, *PYTEST), subject.repository, path),
-        "covered": timed(*covered_by_hand(subject, {})),
+        "covered": covered_by_hand(subject, {}, cold=False),
         "report": timed(
             (python, "-m", "coverage", "json", data_option(subject), f"--include={include}", "-q", "-o", os.devnull),
             subject.repository,
@@ -41,18 +41,24 @@ def by_hand(subject: Subject, *, cold: bool) -> dict[str, Taken]:
     }
 
 
-def covered_by_hand(subject: Subject, core: Mapping[str, str]) -> tuple[Sequence[str], Path, Mapping[str, str]]:
-    """Return the command of the covered tests, its folder and its variables."""
+def covered_by_hand(subject: Subject, core: Mapping[str, str], *, cold: bool) -> Taken:
+    """Run the covered tests; cold is without what Python keeps compiled, as a clean export is."""
+    if cold:
+        shutil.rmtree(compiled(subject), ignore_errors=True)
     run = ("-m", "coverage", "run", data_option(subject), f"--source={','.join(subject.project.packages)}")
-    return (str(subject.python), *run, *PYTEST), subject.repository, {**variables_by_hand(subject), **core}
+    return timed((str(subject.python), *run, *PYTEST), subject.repository, {**variables_by_hand(subject), **core})
 
 
 def variables_by_hand(subject: Subject) -> Mapping[str, str]:
     """Return how a person's shell is set up; what Python compiles goes to a folder that a cold round deletes."""
     return {
         "PYTHONPATH": str(subject.repository / subject.project.root),
-        "PYTHONPYCACHEPREFIX": str(subject.folder / "hand" / "compiled"),
+        "PYTHONPYCACHEPREFIX": str(compiled(subject)),
     }
+
+
+def compiled(subject: Subject) -> Path:
+    return subject.folder / "hand" / "compiled"
 
 
 def data_option(subject: Subject) -> str:
