@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Self
 from coordinator.sandbox.ownership import change_owner
 
 if TYPE_CHECKING:
-    from coordinator.sandbox.confined import ConfinedSandbox
+    from collections.abc import Callable
+
     from coordinator.sandbox.protocol import Command, CommandResult
 
 
@@ -23,17 +24,16 @@ class AsideSandbox:
     could put words into the mouth of a tool that runs beside it.
     """
 
-    inner: ConfinedSandbox
+    root: Path
+    """The folder of the sandbox below, where folders are made."""
     uid: int
-
-    @property
-    def description(self) -> str:
-        """How commands are confined, as the sandbox below says."""
-        return self.inner.description
+    description: str
+    run_as: Callable[[Command, int], CommandResult]
+    """Runs a command in the sandbox below as another uid."""
 
     def run(self, command: Command) -> CommandResult:
         """Run one command. Raises what the sandbox below raises."""
-        return self.inner.run_as(command, self.uid)
+        return self.run_as(command, self.uid)
 
     def give(self, folder: Path) -> None:
         """Hand over a folder that `make_folder` has made, with all its content."""
@@ -41,7 +41,7 @@ class AsideSandbox:
 
     def make_folder(self, prefix: str) -> Path:
         """Create an empty folder that only these commands can enter. Gone when the sandbox below is closed."""
-        folder = Path(tempfile.mkdtemp(prefix=f"{prefix}-", dir=self.inner.root))
+        folder = Path(tempfile.mkdtemp(prefix=f"{prefix}-", dir=self.root))
         os.chown(folder, self.uid, self.uid)
         return folder
 

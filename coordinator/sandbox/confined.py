@@ -165,7 +165,7 @@ class ConfinedSandbox:
         with self._reaching:
             if self._second is None:
                 self._second = lease_uid()
-        return AsideSandbox(self, self._second.uid)
+        return AsideSandbox(self.root, self._second.uid, self.description, self.run_as)
 
     def stop_all(self) -> None:
         """End all running commands, and run none from now on. Returns at once; for signal handlers and other threads.
