@@ -11,15 +11,15 @@ from coordinator.errors import CoordinatorError, ExitCode, Refused, Unreachable
 from coordinator.events.permission import Permissions
 from coordinator.flows.confinement import check_confinement
 from coordinator.flows.journal import CHECK_STEPS, ENVIRONMENT, FETCHED, GATES, VERIFIED, Journal
+from coordinator.flows.judging import judge
 from coordinator.flows.line_comments import LineComments
 from coordinator.flows.preparing import environment_of
 from coordinator.flows.pull_request_display import HeadComment, HeadStatuses
 from coordinator.flows.pull_request_notes import about_changes, about_rejection, about_rules, about_tree
 from coordinator.flows.waivers import WaiverDesk, issue_of
-from coordinator.gates.cache.result_cache import ask, kept_at
+from coordinator.gates.cache.result_cache import kept_at
 from coordinator.gates.choice import gate_names
-from coordinator.gates.suite import build_suite, require_gates
-from coordinator.gates.target.environment_stamp import environment_stamp
+from coordinator.gates.suite import require_gates
 from coordinator.report.models import (
     AttemptReport,
     Changes,
@@ -39,7 +39,6 @@ from coordinator.workspace.pull_request import clone_pull_request
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
-    from pathlib import Path
 
     from coordinator.events.models import EventPullRequest
     from coordinator.flows.parts import Parts
@@ -222,57 +221,24 @@ class _Check:
 
     def _judge(self, clone: PullRequestClone, environment: TargetEnvironment) -> Verdict:
         """Run the gates, or give the verdict that is kept; who starts a run once more wants to have it judged anew."""
-        parts, waivers = self._parts, self._waivers()
-        tree = clone.repository.tree_of(clone.head)
-        question = ask(
-            tree=tree,
+        verdict = judge(
+            self._parts,
+            clone.repository,
+            tree=clone.repository.tree_of(clone.head),
             base=clone.merge_base,
-            configuration=parts.settings.configuration,
-            environment=environment_stamp(environment.folder, parts.person),
-            confinement=parts.caches.confinement,
-            waivers=waivers,
-        )
-        anew = parts.settings.environment.run_attempt > 1
-        verdict = parts.caches.results.judged(
-            question, lambda: self._judge_anew(clone, tree, environment, waivers), anew=anew
+            environment=environment,
+            waivers=self._waivers(),
+            name_gates=self._name_gates,
+            note_left_out=self._note_left_out,
+            anew=self._parts.settings.environment.run_attempt > 1,
         )
         if made := kept_at(verdict):
             self.journal.say(f"  this tree was judged at {made}; start the run again to have it judged anew")
-            self._note_left_out(export(clone.repository, tree, parts.folder / "left-out"))
-            self._name_gates(tuple(result.gate for result in verdict.gates))
         return verdict
 
     def _note_left_out(self, files: Collection[str]) -> None:
         for note in about_tree(files):
             self.journal.warn(note)
-
-    def _judge_anew(
-        self, clone: PullRequestClone, tree: str, environment: TargetEnvironment, waivers: tuple[Waiver, ...]
-    ) -> Verdict:
-        configuration = self._parts.settings.configuration
-        left_out: set[str] = set()
-
-        def write(wanted: str, folder: Path) -> None:
-            missing = export(clone.repository, wanted, folder)
-            if wanted == tree:
-                left_out.update(missing)
-
-        suite = build_suite(
-            export=write,
-            tree=tree,
-            base=clone.merge_base,
-            section=configuration.gates,
-            sandbox=self._parts.gate_sandbox,
-            environment=lambda _source: environment,
-            network=configuration.sandbox.network,
-            waivers=waivers,
-            setup=configuration.setup,
-            mypy_cache=self._parts.caches.mypy,
-            base_records=self._parts.caches.base_records,
-        )
-        self._note_left_out(left_out)
-        self._name_gates(tuple(gate.name for gate in suite.gates))
-        return suite.judge()
 
     def _waivers(self) -> tuple[Waiver, ...]:
         """Return what persons have waived by now, on the pull request and on the issue that its branch is for."""

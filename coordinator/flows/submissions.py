@@ -9,18 +9,14 @@ from coordinator.agent.budget import out_of_time
 from coordinator.agent.protocol import Submission
 from coordinator.events.permission import Permissions
 from coordinator.flows.journal import GATES, IMPLEMENT
+from coordinator.flows.judging import judge
 from coordinator.flows.waivers import WaiverDesk
-from coordinator.gates.cache.result_cache import ask
 from coordinator.gates.judgement import UNFINISHED
-from coordinator.gates.suite import build_suite
-from coordinator.gates.target.environment_stamp import environment_stamp
 from coordinator.report.models import AttemptReport, Changes, StepState
 from coordinator.report.states import state_word
-from coordinator.workspace.export import export
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from coordinator.flows.journal import Journal
     from coordinator.flows.parts import Parts
@@ -138,42 +134,17 @@ class SubmissionDesk:
         return desk.of_work(number, head=workspace.branch, base=workspace.base_branch)
 
     def _judge(self, candidate: Candidate) -> Verdict:
-        parts, waivers = self._parts, self.waivers()
-        question = ask(
-            tree=candidate.tree,
-            base=candidate.base,
-            configuration=parts.settings.configuration,
-            environment=environment_stamp(self._environment.folder, parts.person),
-            confinement=parts.caches.confinement,
-            waivers=waivers,
-        )
-        verdict = parts.caches.results.judged(question, lambda: self._judge_anew(candidate, waivers))
-        self._journal.record(gates=tuple(result.gate for result in verdict.gates))
-        return verdict
-
-    def _judge_anew(self, candidate: Candidate, waivers: tuple[Waiver, ...]) -> Verdict:
         """Run the gates. As long as the agent can try again, the first that fails ends the others."""
-        configuration = self._parts.settings.configuration
-
-        def write(tree: str, folder: Path) -> None:
-            export(self._workspace.repository, tree, folder)
-
-        suite = build_suite(
-            export=write,
+        return judge(
+            self._parts,
+            self._workspace.repository,
             tree=candidate.tree,
             base=candidate.base,
-            section=configuration.gates,
-            sandbox=self._parts.gate_sandbox,
-            environment=lambda _source: self._environment,
-            network=configuration.sandbox.network,
-            waivers=waivers,
-            setup=configuration.setup,
+            environment=self._environment,
+            waivers=self.waivers(),
+            name_gates=lambda gates: self._journal.record(gates=gates),
             fail_fast=self._continuation.left > 1,
-            mypy_cache=self._parts.caches.mypy,
-            base_records=self._parts.caches.base_records,
         )
-        self._journal.record(gates=tuple(gate.name for gate in suite.gates))
-        return suite.judge()
 
     def _record(self, verdict: Verdict, turns: int) -> None:
         now = time.monotonic()
