@@ -90,8 +90,10 @@ def test_whenever_the_runs_are_killed_the_work_is_done_once(job: Job) -> None:
             codes.append(ended.code)
     assert served.refused == []
     assert outcome(ended) == (0, "completed"), ended.err
-    assert codes == [-signal.SIGKILL] * killer.kills + [0]
-    assert killer.kills >= MOST_KILLS // 2
+    killed = codes[:-1]
+    assert set(killed) == {-signal.SIGKILL}
+    assert len(killed) in {killer.kills, killer.kills - 1}, "all but the last, which may have come after the end"
+    assert len(killed) >= MOST_KILLS // 2
     assert job.git("show", f"{BRANCH}:log.txt").split() == [str(number) for number in range(1, NUMBERS + 1)]
     assert job.git("for-each-ref", "--format=%(refname)", "refs/heads/coordinator") == f"refs/heads/{BRANCH}"
     assert not job.forge.state.repository.commit(CHECKPOINT)
