@@ -58,7 +58,8 @@ class Killer:
             return say("The numbers are in log.txt.")
         self.since += 1
         assert self.process is not None
-        if self.kills < MOST_KILLS and self.since > LEAST_TURNS and self.chance.random() < 0.1:
+        pending = any(timer.is_alive() for timer in self.timers)
+        if self.kills < MOST_KILLS and self.since > LEAST_TURNS and not pending and self.chance.random() < 0.1:
             self.kills += 1
             self.since = 0
             if self.chance.random() < 0.5:
