@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 MOST_WAIVERS = 1000
 """In one comment."""
-KIND = re.compile(r"[a-z][a-z0-9-]{0,40}")
+LINE = re.compile(rf"{re.escape(WAIVER_WORD)}\s*(?P<kind>[a-z][a-z0-9-]{{0,40}})\s+(?P<what>\S.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +102,8 @@ def waiver_lines(body: str) -> tuple[tuple[str, str], ...]:
     Each is a line of its own, also as an item of a list or as code; never one behind ``>``: that is a quotation.
     """
     lines = (line.strip().removeprefix("- ").removeprefix("* ").strip(" \t`") for line in body.splitlines())
-    words = (line.removeprefix(WAIVER_WORD).split(maxsplit=1) for line in lines if line.startswith(WAIVER_WORD))
-    found = ((kind, what) for kind, what in (pair for pair in words if len(pair) == 2) if KIND.fullmatch(kind))  # noqa: PLR2004
-    return tuple(islice(found, MOST_WAIVERS))
+    found = (match.group("kind", "what") for match in map(LINE.fullmatch, lines) if match is not None)
+    return tuple((kind, what) for kind, what in islice(found, MOST_WAIVERS))
 
 
 def issue_of(branch: str) -> int | None:

@@ -14,7 +14,6 @@ from coordinator.forge.models import (
     Comment,
     HistoryEntry,
     Issue,
-    LineComment,
     PullRequest,
     Repository,
 )
@@ -154,36 +153,6 @@ class CommentAnswer(Foreign):
             created_at=self.created_at,
             updated_at=self.updated_at,
             html_url=self.html_url,
-        )
-
-
-class ReviewAnswer(Foreign):
-    """A review of a pull request."""
-
-    id: int
-    body: str = ""
-    comments_count: int = 0
-
-
-class LineCommentAnswer(Foreign):
-    """A comment on a line; `position` is the line in the head that it was made for."""
-
-    id: int
-    user: UserAnswer | None = None
-    body: str
-    path: str
-    position: int = 0
-    pull_request_review_id: int
-
-    def line_comment(self, *, answered: bool) -> LineComment:
-        """Return it in our words."""
-        return LineComment(
-            id=self.id,
-            author=account_of(self.user),
-            path=self.path,
-            body=self.body,
-            review=self.pull_request_review_id,
-            answered=answered,
         )
 
 
@@ -327,8 +296,6 @@ VERSION = TypeAdapter(VersionAnswer)
 SECRETS = TypeAdapter(tuple[SecretAnswer, ...])
 TASKS = TypeAdapter(TasksAnswer)
 COMMENT = TypeAdapter(CommentAnswer)
-REVIEWS = TypeAdapter(tuple[ReviewAnswer, ...])
-LINE_COMMENTS = TypeAdapter(tuple[LineCommentAnswer, ...])
 COMMENTS = TypeAdapter(tuple[CommentAnswer, ...])
 TIMELINE: TypeAdapter[tuple[TimelineAnswer | None, ...] | None] = TypeAdapter(tuple[TimelineAnswer | None, ...] | None)
 """Null for no entries; an entry is null where the server could not load it (services/convert/issue_comment.go)."""

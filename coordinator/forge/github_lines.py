@@ -5,15 +5,31 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from coordinator.forge import github_models as answers
+from pydantic import TypeAdapter
+
+from coordinator.forge.github_models import UserAnswer, account_of
 from coordinator.forge.http import Call
 from coordinator.forge.models import LineComment
+from coordinator.models import Foreign
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from coordinator.forge.github_api import GithubApi
     from coordinator.forge.models import LineNote
+
+
+class LineCommentAnswer(Foreign):
+    """A comment on a line of a pull request."""
+
+    id: int
+    user: UserAnswer | None = None
+    body: str = ""
+    path: str
+    in_reply_to_id: int | None = None
+
+
+LINE_COMMENTS = TypeAdapter(tuple[LineCommentAnswer, ...])
 
 
 class GithubLines:
@@ -25,12 +41,12 @@ class GithubLines:
     def comments(self, number: int) -> tuple[LineComment, ...]:
         """Return all of them."""
         about = f"read the comments on lines of {self._called(number)}"
-        found = tuple(self._api.pages(f"/pulls/{number}/comments", about, answers.LINE_COMMENTS))
+        found = tuple(self._api.pages(f"/pulls/{number}/comments", about, LINE_COMMENTS))
         answered = {one.in_reply_to_id for one in found}
         return tuple(
             LineComment(
                 id=one.id,
-                author=answers.account_of(one.user),
+                author=account_of(one.user),
                 path=one.path,
                 body=one.body,
                 answered=one.id in answered,

@@ -132,16 +132,6 @@ class CommentAnswer(Foreign):
         )
 
 
-class LineCommentAnswer(Foreign):
-    """A comment on a line of a pull request."""
-
-    id: int
-    user: UserAnswer | None = None
-    body: str = ""
-    path: str
-    in_reply_to_id: int | None = None
-
-
 class EventAnswer(Foreign):
     """One entry of an issue's events.
 
@@ -312,7 +302,6 @@ REPOSITORY = TypeAdapter(RepositoryAnswer)
 ISSUE = TypeAdapter(IssueAnswer)
 ISSUES = TypeAdapter(tuple[IssueAnswer, ...])
 COMMENT = TypeAdapter(CommentAnswer)
-LINE_COMMENTS = TypeAdapter(tuple[LineCommentAnswer, ...])
 COMMENTS = TypeAdapter(tuple[CommentAnswer, ...])
 EVENTS = TypeAdapter(tuple[EventAnswer, ...])
 PULL = TypeAdapter(PullAnswer)

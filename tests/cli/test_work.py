@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from coordinator.agent.model import Patience
-from coordinator.cli import build_parser
+from coordinator.arguments import build_parser
 from coordinator.commands.building import load_settings
 from coordinator.commands.results import show_result
 from coordinator.commands.targets import find_target

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from coordinator.cli import build_parser, report_failure
+from coordinator.arguments import build_parser
+from coordinator.cli import report_failure
 from coordinator.commands.run import execute
 from coordinator.errors import CoordinatorError
 from coordinator.forge.gitea import GiteaForge
