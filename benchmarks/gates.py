@@ -3,7 +3,8 @@
 By hand means mypy, ruff, pytest, and pytest under coverage with its report: one after another, in a checkout. The suite
 is one process of ours from its start to its end: it opens a sandbox, exports the commit and judges it. Both take turns;
 a ratio is the median of those of single rounds, as a busy machine slows both sides of a round alike, and a time is the
-shortest of all rounds, as nothing makes one shorter. Cold is without what mypy and Python keep, warm is with it.
+shortest of all rounds, as nothing makes one shorter. Cold is a new checkout, without what mypy keeps; warm is the same
+again.
 
 Two suites are measured, on a commit that changes two lines of a source and no test: the four gates, which do what the
 four tools do, and with the integrity gate, as users have it. That one runs the tests of the base as well (once per
@@ -38,6 +39,7 @@ from tests.gates.published import NotAvailable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from benchmarks.gates_hand import Covered
     from benchmarks.gates_subject import Subject
     from benchmarks.gates_timing import Taken
     from tests.gates.published import Published
@@ -59,7 +61,7 @@ bounds
   suite / covered tests       at most {COVERED:g}, cold, with the same core by hand
   own overhead                at most {OVERHEAD:g} s in which no tool runs, the start of pytest and report included
   unchanged tree              at most {UNCHANGED:g} s: `coordinator gate` on a tree that was judged before
-  peak memory                 at most {MEMORY:g} of the largest of the four tools by hand; shared pages in parts
+  peak memory                 at most {MEMORY:g} of the same gates one after another; shared pages in parts
 
 examples
   python -m benchmarks.gates --project click --repeat 3
@@ -142,8 +144,8 @@ class Round:
 
     hand: Mapping[str, Mapping[str, Taken]]
     """Each tool by hand, ``cold`` and ``warm``."""
-    same_core: Taken
-    """The covered tests alone, cold, with the core of coverage that the suite chooses."""
+    covered: Covered
+    """The covered tests and their report alone, cold, measuring what the suite measures, with the core it chooses."""
     suites: Mapping[str, tuple[Taken, Said]]
     """``cold``, ``warm``; with integrity ``new base``, ``known base``."""
 
@@ -154,10 +156,6 @@ class Round:
     def suite(self, kind: str) -> float:
         """Return the seconds of a suite."""
         return self.suites[kind][0].seconds
-
-    def covered(self) -> float:
-        """Return the seconds of the covered tests and their report, cold, with the core that the suite has."""
-        return self.same_core.seconds + self.hand["cold"]["report"].seconds
 
     def overhead(self, kind: str) -> float:
         """Return the seconds in which no tool ran, with the starts of the two that none other hides."""
@@ -193,9 +191,11 @@ def figures_of(subject: Subject, repeat: int) -> list[Figure]:
             SERVED if subject.is_served else UNSERVED,
         ),
         ratio("warm: suite / four tools one after another", lambda each: each.suite("warm") / each.four("warm")),
-        ratio("cold: suite / covered tests and report", lambda each: each.suite("cold") / each.covered(), COVERED),
-        figure("peak memory: suite / its gates one after another", peak / one_by_one(subject), None, "x"),
-        ratio("peak memory: suite / largest tool by hand", Round.memory, MEMORY),
+        ratio(
+            "cold: suite / covered tests and report", lambda each: each.suite("cold") / each.covered.seconds, COVERED
+        ),
+        figure("peak memory: suite / its gates one after another", peak / one_by_one(subject), MEMORY, "x"),
+        ratio("peak memory: suite / largest tool by hand", Round.memory),
         seconds("own overhead, cold", lambda each: each.overhead("cold"), OVERHEAD),
         seconds("own overhead, warm", lambda each: each.overhead("warm"), OVERHEAD),
         figure("unchanged tree", unchanged(subject), UNCHANGED, "s"),
@@ -204,7 +204,7 @@ def figures_of(subject: Subject, repeat: int) -> list[Figure]:
         *(suite_seconds(name) for name in SUITES),
         seconds("suite, warm: until the tests start", lambda each: each.suites["warm"][1]["tests_after"]),
         *(hand_seconds(kind, name) for kind in ("cold", "warm") for name in rounds[0].hand[kind]),
-        seconds("by hand, cold: covered alone, core of the suite", lambda each: each.same_core.seconds),
+        seconds("by hand, cold: covered and report alone", lambda each: each.covered.seconds),
         figure("suite: peak memory", peak, None, "MB"),
     ]
 
@@ -219,7 +219,7 @@ def one_round(subject: Subject, *, suite_first: bool) -> Round:
     shutil.rmtree(kept, ignore_errors=True)
     hand: dict[str, Mapping[str, Taken]] = {}
     suites: dict[str, tuple[Taken, Said]] = {}
-    same = covered_by_hand(subject, subject.core, cold=True)
+    covered = covered_by_hand(subject, subject.core)
     for kind in ("cold", "warm"):
         if suite_first:
             suites[kind] = suite(subject, kept)
@@ -228,7 +228,7 @@ def one_round(subject: Subject, *, suite_first: bool) -> Round:
             suites[kind] = suite(subject, kept)
     for kind in ("new base", "known base"):
         suites[kind] = suite(subject, kept, base=subject.base)
-    return Round(hand, same, suites)
+    return Round(hand, covered, suites)
 
 
 def one_by_one(subject: Subject) -> float:

@@ -1,13 +1,20 @@
-"""The tools of the gates as a person runs them in a checkout, one after another."""
+"""The tools of the gates as a person runs them in a checkout, one after another.
+
+A person types what the project's own configuration completes: coverage measures what that names, which is the tests too
+in both projects. The suite measures the packages alone, which is a part of what it gains. Where the covered run is
+compared by itself, the one by hand measures the packages alone as well.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmarks.gates_timing import timed
+from tests.support import git
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,45 +27,64 @@ PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
 
 
 def by_hand(subject: Subject, *, cold: bool) -> dict[str, Taken]:
-    """Run the four tools one after another, as a person does in a checkout."""
-    caches = subject.folder / "hand"
+    """Run the four tools one after another, as a person does in a checkout; cold is in a new one."""
+    folder = subject.folder / "hand"
+    checkout = folder / "checkout"
     if cold:
-        shutil.rmtree(caches, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        check_out(subject, checkout)
     project, python = subject.project, str(subject.python)
-    include = ",".join(f"{package}/*" for package in project.packages)
-    mypy = ("-m", "mypy", "--strict", f"--cache-dir={caches / 'mypy'}", f"--python-executable={python}", *project.mypy)
-    path = variables_by_hand(subject)
+    mypy = ("-m", "mypy", "--strict", f"--cache-dir={folder / 'mypy'}", f"--python-executable={python}", *project.mypy)
+    path = {"PYTHONPATH": str(checkout / project.root)}
     return {
-        "mypy": timed((sys.executable, *mypy), subject.repository, {}),
-        "ruff": timed((sys.executable, "-m", "ruff", "check", "--no-fix", "--no-cache", "."), subject.repository, {}),
-        "pytest": timed((python, *PYTEST), subject.repository, path),
-        "covered": covered_by_hand(subject, {}, cold=False),
-        "report": timed(
-            (python, "-m", "coverage", "json", data_option(subject), f"--include={include}", "-q", "-o", os.devnull),
-            subject.repository,
-            path,
-        ),
+        "mypy": timed((sys.executable, *mypy), checkout, {}),
+        "ruff": timed((sys.executable, "-m", "ruff", "check", "--no-fix", "--no-cache", "."), checkout, {}),
+        "pytest": timed((python, *PYTEST), checkout, path),
+        "covered": timed((python, *covered(subject), *PYTEST), checkout, path),
+        "report": timed((python, *report(subject)), checkout, path),
     }
 
 
-def covered_by_hand(subject: Subject, core: Mapping[str, str], *, cold: bool) -> Taken:
-    """Run the covered tests; cold is without what Python keeps compiled, as a clean export is."""
-    if cold:
-        shutil.rmtree(compiled(subject), ignore_errors=True)
-    run = ("-m", "coverage", "run", data_option(subject), f"--source={','.join(subject.project.packages)}")
-    return timed((str(subject.python), *run, *PYTEST), subject.repository, {**variables_by_hand(subject), **core})
+@dataclass(frozen=True)
+class Covered:
+    """The covered tests and their report, by themselves."""
+
+    tests: Taken
+    report: Taken
+
+    @property
+    def seconds(self) -> float:
+        """Of both together."""
+        return self.tests.seconds + self.report.seconds
 
 
-def variables_by_hand(subject: Subject) -> Mapping[str, str]:
-    """Return how a person's shell is set up; what Python compiles goes to a folder that a cold round deletes."""
-    return {
-        "PYTHONPATH": str(subject.repository / subject.project.root),
-        "PYTHONPYCACHEPREFIX": str(compiled(subject)),
-    }
+def covered_by_hand(subject: Subject, core: Mapping[str, str]) -> Covered:
+    """Run the covered tests and their report in a new checkout, for the packages alone and with a core of coverage."""
+    checkout = subject.folder / "covered"
+    shutil.rmtree(checkout, ignore_errors=True)
+    check_out(subject, checkout)
+    packages, python = subject.project.packages, str(subject.python)
+    path = {"PYTHONPATH": str(checkout / subject.project.root)}
+    run = (python, *covered(subject), f"--source={','.join(packages)}", *PYTEST)
+    include = ",".join(f"{package}/*" for package in packages)
+    return Covered(
+        timed(run, checkout, {**path, **core}),
+        timed((python, *report(subject), f"--include={include}"), checkout, path),
+    )
 
 
-def compiled(subject: Subject) -> Path:
-    return subject.folder / "hand" / "compiled"
+def check_out(subject: Subject, folder: Path) -> None:
+    """Make a checkout in which nothing was run yet: nothing is compiled, as in the clean export of the suite."""
+    folder.parent.mkdir(exist_ok=True)
+    git(subject.repository, "clone", "--quiet", "--local", ".", str(folder))
+
+
+def covered(subject: Subject) -> tuple[str, ...]:
+    return ("-m", "coverage", "run", data_option(subject))
+
+
+def report(subject: Subject) -> tuple[str, ...]:
+    return ("-m", "coverage", "json", data_option(subject), "-q", "-o", os.devnull)
 
 
 def data_option(subject: Subject) -> str:

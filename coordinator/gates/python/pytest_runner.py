@@ -13,6 +13,7 @@ tree is thus not found while pytest starts; later the roots are ordinary entries
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import mmap
@@ -101,7 +102,10 @@ def main(arguments: list[str]) -> int:
             if nodeid.partition("::")[0] not in canaries:
                 progress.note(nodeid)
 
-    return int(pytest.main(arguments, plugins=[SourcesPlugin(), *plugins]))
+    status = int(pytest.main(arguments, plugins=[SourcesPlugin(), *plugins]))
+    # On its way out Python looks through all that is left, twice: with 30,000 collected tests a tenth of the whole run.
+    gc.freeze()
+    return status
 
 
 if __name__ == "__main__":

@@ -50,6 +50,36 @@ def test_pytest_runs_with_the_sources_first_and_tells_its_progress(tmp_path: Pat
     assert Path(tmp_path / "now").read_bytes().rstrip(b"\0") == b"test_a.py::test_a"
 
 
+def test_what_is_left_at_the_end_is_not_looked_through_for_garbage(tmp_path: Path) -> None:
+    conftest = """
+import atexit
+import gc
+from pathlib import Path
+
+NOTE = Path(__file__).with_name("frozen")
+
+
+def at_the_end() -> None:
+    NOTE.write_text(f"{len(gc.get_objects())} {gc.get_freeze_count()}")
+
+
+atexit.register(at_the_end)
+"""
+    write_files(
+        tmp_path, {"conftest.py": conftest, "test_a.py": "def test_a() -> None: ...\n", "pytest.ini": "[pytest]\n"}
+    )
+    settings = {"roots": [], "names": [], "path": "", "progress": str(tmp_path / "now")}
+    subprocess.run(
+        [sys.executable, pytest_runner.__file__, "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        env={VARIABLE: json.dumps(settings)},
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+    looked_at, frozen = map(int, (tmp_path / "frozen").read_text().split())
+    assert looked_at < frozen / 10
+
+
 def test_the_progress_is_the_last_test_also_after_a_longer_one_and_never_more_than_its_file(tmp_path: Path) -> None:
     progress = Progress(str(tmp_path / "now"))
     progress.note("tests/test_a.py::test_with_a_long_name")

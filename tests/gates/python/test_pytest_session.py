@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from coordinator.gates.python.pytest_runner import PROPERTY
-from coordinator.gates.python.pytest_session import SessionPlugin
+from coordinator.gates.python.pytest_session import COLLECTING, SessionPlugin
 from coordinator.gates.reports.junit import read_report
 from tests.support import write_files
 
@@ -124,6 +125,39 @@ def test_fixtures_of_the_session_fail_for_all_to_see(tmp_path: Path, capsys: pyt
 
 
 PLUGIN = "from pathlib import Path\n\nPath('{mark}').write_text('loaded')\n"
+
+
+def test_garbage_is_looked_for_less_often_while_tests_are_collected(tmp_path: Path) -> None:
+    usual = gc.get_threshold()
+    module = f"""
+import gc
+
+COLLECTING = gc.get_threshold()
+
+
+def test_it() -> None:
+    assert COLLECTING == {(COLLECTING, *usual[1:])}
+    assert gc.get_threshold() == {usual}
+"""
+    try:
+        assert session(tmp_path, {"test_b.py": module}, only=None)[0] == SIGNAL
+        assert gc.get_threshold() == usual
+    finally:
+        gc.set_threshold(*usual)
+
+
+@pytest.mark.parametrize("own", [0, COLLECTING, 300])
+@pytest.mark.parametrize("place", ["conftest.py", "test_b.py"])
+def test_a_project_s_own_setting_of_the_garbage_collector_stays(tmp_path: Path, own: int, place: str) -> None:
+    usual = gc.get_threshold()
+    check = f"def test_it() -> None:\n    assert gc.get_threshold()[0] == {own}\n"
+    files = {"test_b.py": f"import gc\n\n\n{check}"}
+    files[place] = f"import gc\n\ngc.set_threshold({own}, 5, 5)\n" + (check if place == "test_b.py" else "")
+    try:
+        code, _ = session(tmp_path, files, only=None)
+    finally:
+        gc.set_threshold(*usual)
+    assert code == SIGNAL
 
 
 def a_distribution(name: str, mark: str) -> dict[str, str]:
