@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import _thread
+import contextvars
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from coordinator.gates.python import pytest_runner
-from coordinator.gates.python.pytest_runner import PROGRESS_BYTES, VARIABLE, Progress, SourceFinder
+from coordinator.gates.python.pytest_runner import (
+    PROGRESS_BYTES,
+    VARIABLE,
+    Progress,
+    SourceFinder,
+    leave_rewriting_out_of_the_trace,
+    untraced,
+)
 from tests.support import write_files
 
 
@@ -48,6 +59,119 @@ def test_pytest_runs_with_the_sources_first_and_tells_its_progress(tmp_path: Pat
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert Path(tmp_path / "now").read_bytes().rstrip(b"\0") == b"test_a.py::test_a"
+
+
+WATCHED = """
+import sys
+import threading
+
+from coordinator.gates.python.pytest_runner import untraced
+
+seen = []
+
+
+def trace(frame, event, argument):
+    seen.append(frame.f_code.co_name)
+
+
+def inner(number):
+    return number + 1
+
+
+def outer(number):
+    return inner(number)
+
+
+threading.settrace(trace)
+sys.settrace(trace)
+result = untraced(outer)(1)
+inner(0)
+sys.settrace(None)
+assert result == 2
+assert seen.count("inner") == 1, seen
+assert "outer" not in seen, seen
+"""
+
+
+def test_nobody_who_traces_sees_what_an_untraced_function_calls_and_all_else_goes_on() -> None:
+    subprocess.run([sys.executable, "-c", WATCHED], check=True)
+
+
+def test_what_an_untraced_function_raises_comes_out() -> None:
+    def refuse() -> object:
+        raise SystemExit("not today")
+
+    with pytest.raises(SystemExit, match="not today"):
+        untraced(refuse)()
+
+
+def test_an_untraced_function_knows_the_context() -> None:
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable")
+    variable.set("here")
+    assert untraced(variable.get)() == "here"
+
+
+def test_a_syntax_tree_may_be_as_deep_as_in_the_main_thread() -> None:
+    def deep(levels: object) -> object:
+        assert isinstance(levels, int)
+        return levels if levels == 0 else deep(levels - 1)
+
+    before = _thread.stack_size()
+    assert untraced(deep)(sys.getrecursionlimit() - 50) == 0
+    assert _thread.stack_size() == before
+
+
+def test_where_no_thread_can_be_started_it_is_done_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(_thread, "start_new_thread", refuse)
+    assert untraced(len)("abc") == 3
+
+
+TRACING = """
+import sys
+from pathlib import Path
+
+SEEN = Path(__file__).with_name("seen")
+
+
+def trace(frame, event, argument):
+    if frame.f_code.co_name in ("rewrite_asserts", "test_a"):
+        SEEN.write_text(SEEN.read_text() + frame.f_code.co_name + " ")
+
+
+SEEN.write_text("")
+if sys.argv.pop() == "traced":
+    sys.settrace(trace)
+import runpy
+runpy.run_path(sys.argv.pop(), run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize(("names", "seen"), [([], "test_a "), (["_pytest"], "rewrite_asserts test_a ")])
+def test_assertions_are_rewritten_untraced_unless_pytest_itself_is_measured(
+    tmp_path: Path, names: list[str], seen: str
+) -> None:
+    test = "def test_a() -> None:\n    left = 1\n    assert left == 2\n"
+    write_files(tmp_path, {"traced.py": TRACING, "test_a.py": test, "pytest.ini": "[pytest]\n"})
+    settings = {"roots": [], "names": names, "path": "", "progress": str(tmp_path / "now")}
+    done = subprocess.run(
+        [sys.executable, "traced.py", "-p", "no:cacheprovider", pytest_runner.__file__, "traced"],
+        cwd=tmp_path,
+        env={VARIABLE: json.dumps(settings)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "assert 1 == 2" in done.stdout
+    assert (tmp_path / "seen").read_text() == seen
+
+
+def test_a_pytest_without_that_function_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pytest_runner, "REWRITING", "_no_such_function")
+    leave_rewriting_out_of_the_trace()
 
 
 def test_what_is_left_at_the_end_is_not_looked_through_for_garbage(tmp_path: Path) -> None:
