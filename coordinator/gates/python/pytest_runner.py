@@ -21,14 +21,14 @@ import json
 import mmap
 import os
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, nullcontext, suppress
 from importlib.abc import MetaPathFinder
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
@@ -118,14 +118,23 @@ def untraced(function: Callable[..., object]) -> Callable[..., object]:
     return wrapper
 
 
-def leave_rewriting_out_of_the_trace() -> None:
+@contextmanager
+def rewriting_untraced() -> Iterator[None]:
     """Let pytest rewrite the assertions of test files untraced, which takes half of the time under coverage.
 
     Its function for that is no part of its interface: where there is none of this name, all stays as it is.
     """
-    with suppress(ImportError, AttributeError):
-        rewrite = importlib.import_module("_pytest.assertion.rewrite")
-        setattr(rewrite, REWRITING, untraced(getattr(rewrite, REWRITING)))
+    try:
+        module = importlib.import_module("_pytest.assertion.rewrite")
+        usual = getattr(module, REWRITING)
+    except (ImportError, AttributeError):
+        yield
+        return
+    setattr(module, REWRITING, untraced(usual))
+    try:
+        yield
+    finally:
+        setattr(module, REWRITING, usual)
 
 
 def main(arguments: list[str]) -> int:
@@ -135,9 +144,7 @@ def main(arguments: list[str]) -> int:
 
     import pytest  # noqa: PLC0415  (only now may it import anything of the project)
 
-    if sys.gettrace() is not None and "_pytest" not in known["names"]:
-        leave_rewriting_out_of_the_trace()
-
+    is_traced = sys.gettrace() is not None and "_pytest" not in known["names"]
     session = known.get("session")
     plugins = [importlib.import_module(SESSION).SessionPlugin(session)] if session is not None else []
     canaries = frozenset(session["canaries"]) if session is not None else frozenset()
@@ -152,6 +159,12 @@ def main(arguments: list[str]) -> int:
             """Put the roots on the search path, here and for the commands that the tests start."""
             sys.path[:0] = known["roots"]
             os.environ["PYTHONPATH"] = known["path"]
+
+        @pytest.hookimpl(hookwrapper=True)
+        def pytest_collection(self) -> Generator[None, None, None]:
+            """Save time where it is spent, but not in a test: one may look for what waits in an event loop."""
+            with rewriting_untraced() if is_traced else nullcontext():
+                yield
 
         def pytest_runtest_logstart(self, nodeid: str) -> None:
             """Note which test runs now."""

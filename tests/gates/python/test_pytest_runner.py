@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from _pytest.assertion import rewrite
 
 from coordinator.gates.python import pytest_runner
 from coordinator.gates.python.pytest_runner import (
@@ -17,7 +18,7 @@ from coordinator.gates.python.pytest_runner import (
     VARIABLE,
     Progress,
     SourceFinder,
-    leave_rewriting_out_of_the_trace,
+    rewriting_untraced,
     untraced,
 )
 from tests.support import write_files
@@ -153,7 +154,12 @@ runpy.run_path(sys.argv.pop(), run_name="__main__")
 def test_assertions_are_rewritten_untraced_unless_pytest_itself_is_measured(
     tmp_path: Path, names: list[str], seen: str
 ) -> None:
-    test = "def test_a() -> None:\n    left = 1\n    assert left == 2\n"
+    test = (
+        "from _pytest.assertion import rewrite\n\nCOLLECTING = rewrite._rewrite_test.__module__\n\n\n"
+        "def test_a() -> None:\n    left = 1\n"
+        "    assert rewrite._rewrite_test.__module__ == '_pytest.assertion.rewrite'\n"
+        f"    assert (COLLECTING == '__main__') is {not names}\n    assert left == 2\n"
+    )
     write_files(tmp_path, {"traced.py": TRACING, "test_a.py": test, "pytest.ini": "[pytest]\n"})
     settings = {"roots": [], "names": names, "path": "", "progress": str(tmp_path / "now")}
     done = subprocess.run(
@@ -171,7 +177,8 @@ def test_assertions_are_rewritten_untraced_unless_pytest_itself_is_measured(
 
 def test_a_pytest_without_that_function_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pytest_runner, "REWRITING", "_no_such_function")
-    leave_rewriting_out_of_the_trace()
+    with rewriting_untraced():
+        assert not hasattr(rewrite, "_no_such_function")
 
 
 def test_what_is_left_at_the_end_is_not_looked_through_for_garbage(tmp_path: Path) -> None:
