@@ -61,7 +61,7 @@ bounds
   suite / covered tests       at most {COVERED:g}, cold, with the same core by hand
   own overhead                at most {OVERHEAD:g} s in which no tool runs, the start of pytest and report included
   unchanged tree              at most {UNCHANGED:g} s: `coordinator gate` on a tree that was judged before
-  peak memory                 at most {MEMORY:g} of the same gates one after another; shared pages in parts
+  peak memory                 at most {MEMORY:g} of the same gates one after another, and of the largest tool by hand
 
 examples
   python -m benchmarks.gates --project click --repeat 3
@@ -195,7 +195,7 @@ def figures_of(subject: Subject, repeat: int) -> list[Figure]:
             "cold: suite / covered tests and report", lambda each: each.suite("cold") / each.covered.seconds, COVERED
         ),
         figure("peak memory: suite / its gates one after another", peak / one_by_one(subject), MEMORY, "x"),
-        ratio("peak memory: suite / largest tool by hand", Round.memory),
+        ratio("peak memory: suite / largest tool by hand", Round.memory, MEMORY),
         seconds("own overhead, cold", lambda each: each.overhead("cold"), OVERHEAD),
         seconds("own overhead, warm", lambda each: each.overhead("warm"), OVERHEAD),
         figure("unchanged tree", unchanged(subject), UNCHANGED, "s"),

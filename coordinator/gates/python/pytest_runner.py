@@ -42,7 +42,7 @@ PROGRESS_BYTES = 4096
 """Size of the file that tells which test runs."""
 
 REWRITING = "_rewrite_test"
-"""Of ``_pytest.assertion.rewrite``: reads, rewrites and compiles a test file (so since pytest 5)."""
+"""Of ``_pytest.assertion.rewrite``: reads, rewrites and compiles a test file."""
 STACK_BYTES = 16 * 1024 * 1024
 """Of the stack of `untraced`: a main thread usually has 8 MiB, a thread of musl's 128 KiB, too little for a parser."""
 

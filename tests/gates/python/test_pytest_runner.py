@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from _pytest.assertion import rewrite
@@ -22,6 +23,21 @@ from coordinator.gates.python.pytest_runner import (
     untraced,
 )
 from tests.support import write_files
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def run_python(folder: Path, settings: Mapping[str, object], *argv: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a folder with the runner's settings, to which the file of the progress, `now`, is added."""
+    return subprocess.run(
+        [sys.executable, *argv],
+        cwd=folder,
+        env={VARIABLE: json.dumps({**settings, "progress": str(folder / "now")})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_only_the_named_top_level_modules_are_found(tmp_path: Path) -> None:
@@ -44,20 +60,8 @@ def test_pytest_runs_with_the_sources_first_and_tells_its_progress(tmp_path: Pat
     ini = "[pytest]\nfilterwarnings =\n    error\n    ignore::click.OwnWarning\n"
     code = "OWN = True\n\n\nclass OwnWarning(Warning): ...\n"
     write_files(tmp_path, {"src/click/__init__.py": code, "test_a.py": test, "pytest.ini": ini})
-    settings = {
-        "roots": [str(tmp_path / "src")],
-        "names": ["click"],
-        "path": "the-path",
-        "progress": str(tmp_path / "now"),
-    }
-    done = subprocess.run(
-        [sys.executable, pytest_runner.__file__, "--import-mode=importlib", "-p", "no:cacheprovider"],
-        cwd=tmp_path,
-        env={VARIABLE: json.dumps(settings)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    settings = {"roots": [str(tmp_path / "src")], "names": ["click"], "path": "the-path"}
+    done = run_python(tmp_path, settings, pytest_runner.__file__, "--import-mode=importlib", "-p", "no:cacheprovider")
     assert done.returncode == 0, done.stdout + done.stderr
     assert Path(tmp_path / "now").read_bytes().rstrip(b"\0") == b"test_a.py::test_a"
 
@@ -161,15 +165,8 @@ def test_assertions_are_rewritten_untraced_unless_pytest_itself_is_measured(
         f"    assert (COLLECTING == '__main__') is {not names}\n    assert left == 2\n"
     )
     write_files(tmp_path, {"traced.py": TRACING, "test_a.py": test, "pytest.ini": "[pytest]\n"})
-    settings = {"roots": [], "names": names, "path": "", "progress": str(tmp_path / "now")}
-    done = subprocess.run(
-        [sys.executable, "traced.py", "-p", "no:cacheprovider", pytest_runner.__file__, "traced"],
-        cwd=tmp_path,
-        env={VARIABLE: json.dumps(settings)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    settings = {"roots": [], "names": names, "path": ""}
+    done = run_python(tmp_path, settings, "traced.py", "-p", "no:cacheprovider", pytest_runner.__file__, "traced")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "assert 1 == 2" in done.stdout
     assert (tmp_path / "seen").read_text() == seen
@@ -199,14 +196,9 @@ atexit.register(at_the_end)
     write_files(
         tmp_path, {"conftest.py": conftest, "test_a.py": "def test_a() -> None: ...\n", "pytest.ini": "[pytest]\n"}
     )
-    settings = {"roots": [], "names": [], "path": "", "progress": str(tmp_path / "now")}
-    subprocess.run(
-        [sys.executable, pytest_runner.__file__, "-p", "no:cacheprovider"],
-        cwd=tmp_path,
-        env={VARIABLE: json.dumps(settings)},
-        stdout=subprocess.DEVNULL,
-        check=True,
-    )
+    settings = {"roots": [], "names": [], "path": ""}
+    done = run_python(tmp_path, settings, pytest_runner.__file__, "-p", "no:cacheprovider")
+    assert done.returncode == 0, done.stdout + done.stderr
     looked_at, frozen = map(int, (tmp_path / "frozen").read_text().split())
     assert looked_at < frozen / 10
 
