@@ -240,7 +240,10 @@ def one_by_one(subject: Subject) -> float:
 
 def suite(subject: Subject, kept: Path, *, base: str | None = None, alone: bool = False) -> tuple[Taken, Said]:
     """Judge the head in a process of its own; returns what it took and what it said of itself."""
-    options = {"environment": str(subject.environment), "kept": str(kept), "base": base, "alone": alone}
+    options = {
+        "environment": str(subject.environment), "kept": str(kept), "base": base,
+        "build_args": subject.project.build_args, "alone": alone,
+    }  # fmt: skip
     command = (sys.executable, "-m", "benchmarks.gates_job", str(subject.repository), json.dumps(options))
     taken = timed(command, ROOT, {})
     try:

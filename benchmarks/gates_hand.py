@@ -1,8 +1,9 @@
 """The tools of the gates as a person runs them in a checkout, one after another.
 
-A person types what the project's own configuration completes: coverage measures what that names, which is the tests too
-in both projects. The suite measures the packages alone, which is a part of what it gains. Where the covered run is
-compared by itself, the one by hand measures the packages alone as well.
+A person types what the project's own configuration completes: mypy checks and coverage measures what that, or a script
+of the project's own, names, which is the tests too in both projects. The suite checks the same files and measures the
+packages alone, which is a part of what it gains. Where the covered run is compared by itself, the one by hand measures
+the packages alone as well.
 """
 
 from __future__ import annotations

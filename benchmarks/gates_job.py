@@ -1,10 +1,10 @@
 """One judgement of `benchmarks.gates`, in a process of its own: ``python -m benchmarks.gates_job REPOSITORY OPTIONS``.
 
 OPTIONS is a JSON object with ``environment`` (folder of the tests' environment), ``kept`` (folder of what outlives a
-judgement), ``base`` (commit to compare with, or null) and ``alone`` (whether one processor is all that there is). The
-last line of the output is an object with ``gates`` (the state of each by name), ``busy`` (seconds in which at least one
-tool ran), ``launch`` (seconds that starting a confined command takes) and ``tests_after`` (seconds from the start of
-this process to that of the tests).
+judgement), ``base`` (commit to compare with, or null), ``build_args`` (what the build gate's tool is given) and
+``alone`` (whether one processor is all that there is). The last line of the output is an object with ``gates`` (the
+state of each by name), ``busy`` (seconds in which at least one tool ran), ``launch`` (seconds that starting a confined
+command takes) and ``tests_after`` (seconds from the start of this process to that of the tests).
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ class Options(TypedDict):
     environment: str
     kept: str
     base: str | None
+    build_args: list[str]
     alone: bool
 
 
@@ -105,7 +106,9 @@ def judged(repository: Path, options: Options) -> dict[str, object]:
             export=lambda tree, folder: export(trusted, tree, folder),
             tree=trusted.tree_of(trusted.resolve("HEAD")),
             base=options["base"],
-            section=GatesSection.model_validate({"coverage": {"threshold": THRESHOLD}}),
+            section=GatesSection.model_validate(
+                {"build": {"args": options["build_args"]}, "coverage": {"threshold": THRESHOLD}}
+            ),
             sandbox=recording,
             environment=lambda _source: describe_environment(environment, "venv", sandbox, kept, SYSTEM_PATH),
             mypy_cache=kept / "mypy",

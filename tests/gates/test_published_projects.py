@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from coordinator.configuration import GatesSection
+from coordinator.configuration import GateSection, GatesSection
 from coordinator.gates.suite import build_suite
 from coordinator.gates.target.preparing import EnvironmentKeeper
 from coordinator.sandbox.environment import interpreter_paths, select_passthrough
@@ -132,6 +132,7 @@ class Compared:
 
 def compared(project: Published, repository: Path, tmp_path: Path, section: GatesSection) -> Compared:
     """Judge the head, and run the raw tools on it, confined alike and in the same environment."""
+    section = section.model_copy(update={"build": GateSection(args=project.build_args)})
     with open_sandbox(visible=interpreter_paths(), passthrough=select_passthrough(os.environ)) as sandbox:
         keeper = EnvironmentKeeper(sandbox, tmp_path / "cache", reach=sandbox.check_reachable)
         verdict = build_suite(

@@ -323,6 +323,13 @@ def test_files_of_the_mypy_configuration_are_the_scope(tmp_path: Path) -> None:
     assert result.details["command"] == "mypy --strict"
 
 
+def test_a_folder_among_the_arguments_of_mypy_is_checked_beside_the_packages(tmp_path: Path) -> None:
+    section = ONLY_BUILD.model_copy(update={"build": GateSection(args=("--warn-unreachable", "tests"))})
+    result = result_of(judge_files(tmp_path, GREEN, section), "build")
+    assert result.message == "mypy --strict finds nothing in 2 files"
+    assert result.details["command"] == "mypy --strict --warn-unreachable tests toy"
+
+
 def test_a_mypy_that_cannot_start_is_an_error(tmp_path: Path) -> None:
     section = ONLY_BUILD.model_copy(update={"build": GateSection(args=("--no-such-flag",))})
     result = result_of(judge_files(tmp_path, GREEN, section), "build")

@@ -102,7 +102,7 @@ class BuildGate:
             "notes": [*self.tree.notes, *(["the project's own mypy ran, as its plugins need"] if theirs else [])],
         }
         argv = (
-            *mypy, "--strict", *self.args, *settings, "--python-executable", str(environment.python), *places,
+            *mypy, "--strict", *settings, "--python-executable", str(environment.python), *self.args, *places,
         )  # fmt: skip
         return self._run(argv, environment, _cache_name(argv, rules, environment), details)
 
