@@ -30,6 +30,11 @@ CHANGING = (
 """No pattern may run on over a long part of a line from each of many places in it: the output can be megabytes of what
 suits a pattern best, and while one is at work nothing else of the coordinator is."""
 
+TELLING = re.compile(
+    r"\b(?:[Ee]rrors?|ERROR|FAIL(?:ED|URE)?S?|not ok|fatal|panicked)\b|\b[A-Z]\w*(?:Error|Exception)\b"
+)
+"""What the first line that says why something failed has in it, with most tools."""
+
 
 class Finding(Frozen):
     """One fault at one place."""
@@ -91,6 +96,13 @@ def last_lines(output: str, count: int = 12, limit: int = MESSAGE_LIMIT) -> str:
     """Return the last lines of an output that hold something."""
     lines = [line.rstrip() for line in output.splitlines() if line.strip()]
     return "\n".join(lines[-count:])[-limit:]
+
+
+def telling_lines(output: str, count: int) -> str:
+    """Return at most that many lines from the first one on that says why something failed, else the last ones."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    first = next((place for place, line in enumerate(lines) if TELLING.search(line)), len(lines) - count)
+    return "\n".join(lines[max(first, 0) :][:count])
 
 
 def one_line(output: str, limit: int = 300) -> str:

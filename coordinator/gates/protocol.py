@@ -18,7 +18,8 @@ class GateResult(Frozen):
     message: str
     """One line: what was found, e.g. ``2 of 311 tests failed: tests/test_a.py::test_b``."""
     details: dict[str, JsonValue] = Field(default_factory=dict)
-    """Evidence that a machine can read. Lists of findings have ``path line column code message``, 1-based."""
+    """Evidence that a machine can read. Lists of findings have ``path line column code message``, 1-based;
+    a list of files with lines that no test ran has ``path lines``, e.g. ``3-5, 9``."""
     seconds: float
 
 

@@ -45,6 +45,14 @@ class Finding(Foreign):
         return [head, *(f"    {line}" for line in rest)]
 
 
+class MissingLines(Foreign):
+    """One file of a list of those with lines that no test ran, as the coverage gate and an lcov report give it."""
+
+    path: str
+    lines: str
+    """Numbers and ranges, e.g. ``3-5, 9``."""
+
+
 def findings(result: GateResult) -> tuple[Finding, ...]:
     """Return the findings of a gate that have a place in a file."""
     return tuple(finding for finding in _listed(result) if finding.path)
@@ -71,16 +79,24 @@ def evidence_lines(result: GateResult, most: int) -> list[str]:
 
 
 def _lines(value: JsonValue) -> Iterator[str]:
-    """Give the lines of a list of findings or of a text of several lines; other details are numbers and names."""
+    """Give the lines of a list of findings or files, or of a text of several lines; the rest is numbers and names."""
     if isinstance(value, list):
         for item in value:
-            yield from _finding_lines(item)
+            yield from _finding_lines(item) or _missing_lines(item)
     elif isinstance(value, str) and "\n" in value.strip():
         yield from value.strip().splitlines()
 
 
 def _finding_lines(item: JsonValue) -> list[str]:
     return [line for finding in _read(item) for line in finding.lines()]
+
+
+def _missing_lines(item: JsonValue) -> list[str]:
+    try:
+        missing = MissingLines.model_validate(item)
+    except ValidationError:
+        return []
+    return [f"{missing.path}: never executed: {missing.lines}"]
 
 
 def _read(item: JsonValue) -> tuple[Finding, ...]:

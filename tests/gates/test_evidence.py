@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from coordinator.gates.evidence import Cleaner, Finding, counted, last_lines, one_line, shown
+from coordinator.gates.evidence import Cleaner, Finding, counted, last_lines, one_line, shown, telling_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,3 +37,11 @@ def test_lines() -> None:
     assert one_line("a\n b", 10) == "a b"
     assert one_line("abcdef", 4) == "abc…"
     assert (counted(1, "test"), counted(2, "test")) == ("1 test", "2 tests")
+
+
+def test_telling_lines_begin_where_the_reason_stands_and_are_the_last_ones_where_none_does() -> None:
+    npm = "npm warn\n\nnpm error code EUSAGE\nnpm error\nnpm error Missing: a@1\nnpm error Usage:\nnpm error Log\n"
+    assert telling_lines(npm, 3) == "npm error code EUSAGE\nnpm error\nnpm error Missing: a@1"
+    assert telling_lines("one\ntwo\n\nthree\n", 2) == "two\nthree"
+    assert telling_lines("one\n", 4) == "one"
+    assert telling_lines("", 4) == ""

@@ -50,6 +50,20 @@ def test_a_rejecting_verdict_shows_evidence_and_how_to_repeat_it() -> None:
     ]
 
 
+def test_lines_that_no_test_ran_are_shown_where_coverage_is_too_low() -> None:
+    missing: list[JsonValue] = [
+        {"path": "toy/a.py", "percent": 40.0, "lines": "3-5, 9"},
+        {"path": "src/b.js", "lines": "1"},
+    ]
+    failed = gate("coverage", "60.00 % of toy is covered", passed=False, missing=missing)
+    text = verdict_text(Verdict(passed=False, tree="9daeafb9864c", gates=(failed,)))
+    assert text.splitlines()[2:5] == [
+        "coverage:",
+        "  toy/a.py: never executed: 3-5, 9",
+        "  src/b.js: never executed: 1",
+    ]
+
+
 def test_the_four_states_are_told_apart_in_words_and_colours() -> None:
     failed = gate("test", "1 failed", passed=False)
     broken = gate("lint", "ruff did not start", passed=False)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from coordinator.gates.commands.workshop import MISSING
-from coordinator.gates.evidence import Cleaner, last_lines, one_line, shown
+from coordinator.gates.evidence import Cleaner, last_lines, one_line, shown, telling_lines
 from coordinator.gates.files import remove_below
 from coordinator.gates.judgement import OTHER_TOOLS, Judgement, State, timed
 from coordinator.gates.reports.problems import problems
@@ -45,11 +45,6 @@ VOLATILE = (
 )
 """What test runners say that differs from run to run on one tree: durations, Rust's thread numbers, and the hash that
 Cargo makes of the folder. Bounded as in `coordinator.gates.evidence.CHANGING`."""
-
-TELLING = re.compile(
-    r"\b(?:[Ee]rrors?|ERROR|FAIL(?:ED|URE)?S?|not ok|fatal|panicked)\b|\b[A-Z]\w*(?:Error|Exception)\b"
-)
-"""What the first line that says why something failed has in it, with most tools."""
 
 NOT_FOUND = re.compile(r"(?:^|: )(?P<name>[\w./+-]+): (?:command )?not found\s*$", re.MULTILINE)
 """How dash and bash name a program that is missing."""
@@ -141,7 +136,7 @@ class CommandGate:
         self, result: CommandResult, bench: Bench, output: str, details: dict[str, JsonValue], why: str = ""
     ) -> Judgement:
         found = problems(output, bench.folder)
-        first = f"{found[0].place()}: {found[0].message}" if found else _telling(output)
+        first = f"{found[0].place()}: {found[0].message}" if found else telling_lines(output, 1)
         message = f"{self._shown} {ended(result)}{why}" + (f": {first}" if first else "")
         return Judgement(State.FAILED, one_line(message), details | shown(found) | {"output": _evidence(output)})
 
@@ -164,7 +159,7 @@ class CommandGate:
         if facts.faults:
             return Judgement(State.FAILED, one_line(facts.faults), details)
         if result.exit_code != 0:
-            message = f"{self._shown} {ended(result)}, though its report names no fault: {_telling(output)}"
+            message = f"{self._shown} {ended(result)}, though its report names no fault: {telling_lines(output, 1)}"
             return Judgement(State.FAILED, one_line(message), details | {"output": _evidence(output)})
         return Judgement(State.PASSED, facts.summary, details)
 
@@ -173,12 +168,6 @@ def _steady(output: str) -> str:
     for pattern, instead in VOLATILE:
         output = pattern.sub(instead, output)
     return output
-
-
-def _telling(output: str) -> str:
-    """Return the first line that says why, else the last one."""
-    telling = next((line.strip() for line in output.splitlines() if TELLING.search(line)), "")
-    return telling or last_lines(output, 1)
 
 
 def _evidence(output: str) -> str:

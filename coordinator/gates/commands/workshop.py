@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from coordinator.errors import Misconfigured
 from coordinator.gates.commands.products import Layer, products_of
-from coordinator.gates.evidence import Cleaner, last_lines, one_line
+from coordinator.gates.evidence import Cleaner, one_line, telling_lines
 from coordinator.gates.files import take_back, text_below, write_below
 from coordinator.gates.once import Once
 from coordinator.gates.tooling import ended
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 SETUP_MINUTES = 30.0
 """Wall time of one command of the set-up, as for the environment of a Python project."""
+
+SETUP_LINES = 4
+"""Lines that are shown of a failed set-up: npm says ``code ERESOLVE`` and an empty line before what it is about."""
 
 SCRIPTS = "package.json"
 
@@ -139,7 +142,7 @@ class Workshop:
         )
         if not result.ok:
             output = Cleaner((folder,)).clean(result.stdout.decode("utf-8", errors="replace"))
-            said = one_line(last_lines(output, 3))
+            said = one_line(telling_lines(output, SETUP_LINES))
             raise Misconfigured(
                 f"The project's set-up failed: `{one_line(line, 80)}` {ended(result)}" + (f": {said}" if said else ""),
                 mend=TO_INSTALL if result.exit_code == MISSING else TO_NAME,

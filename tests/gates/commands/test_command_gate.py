@@ -311,6 +311,12 @@ def test_a_set_up_that_fails_is_said_by_each_command(tmp_path: Path) -> None:
         )
 
 
+def test_a_set_up_that_ends_with_pages_of_help_is_told_by_where_its_reason_begins(tmp_path: Path) -> None:
+    line = "echo fetching; echo npm error code EUSAGE; echo; echo npm error out of sync; seq 30; exit 1"
+    (result,) = verdict(tmp_path, command("true"), setup=(line,)).gates
+    assert "ended with exit code 1: npm error code EUSAGE npm error out of sync 1 2. Run it" in result.message
+
+
 def test_a_set_up_that_calls_what_is_not_there_says_where_it_has_to_be(tmp_path: Path) -> None:
     (result,) = verdict(tmp_path, command("true"), setup=("no-such-tool fetch",)).gates
     assert result.details["state"] == "error"
