@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from coordinator.errors import Misconfigured, Unreachable
-from coordinator.gates.evidence import Cleaner, last_lines, one_line
+from coordinator.gates.evidence import Cleaner, last_lines, one_line, telling_lines
 from coordinator.gates.files import text_below
 from coordinator.gates.tables import read_toml, subtable
 from coordinator.gates.target.borrowing import SITE, add_script, borrow
@@ -133,12 +133,12 @@ class Installer:
 
 
 def _reason(result: CommandResult, cleaner: Cleaner) -> str:
-    """Return the last thing that a failed step said, on one line."""
+    """Return what the installers name as errors, else where the reason of another command begins, on one line."""
     if result.timed_out:
         return "it reached its time limit"
     output = cleaner.clean(result.stdout.decode("utf-8", errors="replace"))
     errors = [line for line in output.splitlines() if re.match(r"\s*(?:ERROR|error|\u00d7|\u2570)", line)]
-    return one_line(last_lines("\n".join(errors), 4) or last_lines(output, 4), 600) or "it said nothing"
+    return one_line(last_lines("\n".join(errors), 4) or telling_lines(output, 4), 600) or "it said nothing"
 
 
 def _version_variables(project: Path) -> dict[str, str]:

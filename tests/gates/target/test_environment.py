@@ -154,6 +154,10 @@ def test_set_up_commands_run_in_the_environment(tmp_path: Path) -> None:
         ({}, r"The installation failed: .*No matching distribution found for leaf"),
         ({"setup": ("echo first; echo last words >&2; exit 3",)}, r"`echo first; .*` failed: first last words"),
         ({"setup": ("exit 3",)}, r"failed: it said nothing"),
+        (
+            {"setup": ("echo npm error code EUSAGE; echo npm error old lock; seq 9; exit 1",)},
+            r"EUSAGE npm error old lock 1 2",
+        ),
         ({"setup": ("sleep 60",), "minutes": 0.02}, r"failed: it reached its time limit"),
         ({"setup": ('mkfifo "$VIRTUAL_ENV/pipe"',)}, r"it cannot be copied"),
     ],
