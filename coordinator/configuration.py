@@ -1,6 +1,7 @@
 """The models of `.coordinator.yml`: every key, its default and its bounds.
 
-The string under a field is its documentation; the published JSON Schema is made from here.
+The string under a field is its documentation: see `coordinator.configuration_help`. The published JSON Schema is made
+from here.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ ProfileName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 
 
 class Section(Frozen):
-    """A section of the configuration: immutable, unknown keys are errors, field strings are documentation."""
+    """A section of the configuration: immutable, unknown keys are errors."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False)
 
 
 class TriggerSection(Section):

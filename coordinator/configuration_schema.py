@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from coordinator.configuration import Configuration
+from coordinator.configuration_help import explanation
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -16,8 +17,13 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def configuration_schema() -> dict[str, JsonValue]:
     """Return the schema; editors take the descriptions, which are the docstrings of the fields, for their help."""
-    schema = {name: _tidy(part) for name, part in Configuration.model_json_schema().items()}
-    return {"$schema": DIALECT, **schema, "title": "Configuration of the coordinator (.coordinator.yml)"}
+    schema = Configuration.model_json_schema()
+    for name, section in {Configuration.__name__: schema, **schema["$defs"]}.items():
+        for key, field in section.get("properties", {}).items():
+            described = {**field, "description": explanation(name, key)}
+            section["properties"][key] = dict(sorted(described.items()))
+    tidy = {name: _tidy(part) for name, part in schema.items()}
+    return {"$schema": DIALECT, **tidy, "title": "Configuration of the coordinator (.coordinator.yml)"}
 
 
 def schema_text() -> str:

@@ -15,7 +15,6 @@ from coordinator.gates.integrity.base_run import BaseRun
 from coordinator.gates.integrity.flaky import SecondLook
 from coordinator.gates.integrity.gate import IntegrityGate
 from coordinator.gates.integrity.subject import Subject
-from coordinator.gates.integrity.suite import build_checks
 from coordinator.gates.integrity.testbed import Testbed
 from coordinator.gates.once import Once
 from coordinator.gates.orchestrator import FailFast, QualityOrchestrator
@@ -169,6 +168,8 @@ def _gates(
     ]
     gates += [(True, gate) for gate in command_gates(choice, workshop, target, run.bed.network)]
     if section.integrity.enabled and judged.base is not None:
+        from coordinator.gates.integrity.suite import build_checks  # noqa: PLC0415  (brings all its checks)
+
         subject = Subject(
             judged, judged.base, section, sandbox, target, shared, report, reading, run.bed.network, choice.python,
             base_run,

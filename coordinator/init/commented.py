@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, get_args
 from pydantic import BaseModel
 
 from coordinator.configuration import Configuration
+from coordinator.configuration_help import explanation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from pydantic.fields import FieldInfo
 
 HEAD = """\
 ## Configuration of the coordinator. It is read from the base branch only, and checked: an unknown key is an error.
@@ -27,18 +26,19 @@ HEAD = """\
 
 def commented_configuration() -> str:
     """Return the whole file."""
-    lines = [line for name, field in Configuration.model_fields.items() for line in ("", *_key(name, field, ""))]
+    lines = [line for name in Configuration.model_fields for line in ("", *_key(Configuration, name, ""))]
     return HEAD + "\n".join(lines) + "\n"
 
 
-def _key(name: str, field: FieldInfo, indent: str) -> Iterator[str]:
+def _key(section: type[BaseModel], name: str, indent: str) -> Iterator[str]:
     """Give a key, its explanation above it, what is below it."""
-    yield f"## {indent}{_explanation(field)}"
+    yield f"## {indent}{_explanation(section, name)}"
+    field = section.model_fields[name]
     default = field.get_default(call_default_factory=True)
     if isinstance(default, BaseModel):
         yield f"# {indent}{name}:"
-        for inner, inner_field in type(default).model_fields.items():
-            yield from _key(inner, inner_field, f"{indent}  ")
+        for inner in type(default).model_fields:
+            yield from _key(type(default), inner, f"{indent}  ")
         return
     yield f"# {indent}{name}: {_value(default)}"
     if entry := _section_in(field.annotation):
@@ -50,7 +50,7 @@ def _entry_keys(entry: type[BaseModel], indent: str) -> Iterator[str]:
     """Explain the keys that an entry of a list or mapping may have: by default there is no entry."""
     for name, field in entry.model_fields.items():
         default = "" if field.is_required() or field.default is None else f" (default: {_value(field.default)})"
-        yield f"## {indent}{name}{default}: {_explanation(field)}"
+        yield f"## {indent}{name}{default}: {_explanation(entry, name)}"
         if inner := _section_in(field.annotation):
             yield from _entry_keys(inner, f"{indent}  ")
 
@@ -62,8 +62,8 @@ def _section_in(annotation: object) -> type[BaseModel] | None:
     return next((found for inner in get_args(annotation) if (found := _section_in(inner))), None)
 
 
-def _explanation(field: FieldInfo) -> str:
-    return " ".join((field.description or "").replace("``", "`").split())
+def _explanation(section: type[BaseModel], name: str) -> str:
+    return " ".join(explanation(section.__name__, name).replace("``", "`").split())
 
 
 def _value(default: object) -> str:

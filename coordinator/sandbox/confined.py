@@ -11,8 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from pydantic import TypeAdapter, ValidationError
-
 from coordinator.errors import Unreachable
 from coordinator.sandbox import reach
 from coordinator.sandbox.aside import AsideSandbox
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from coordinator.sandbox.protocol import Sandbox
     from coordinator.sandbox.uid import UidLease
 
-_ANSWERS = TypeAdapter(list[bool])
 _PROBE = Command(argv=(), cwd=Path("/"), limits=Limits(seconds=30), network=Network.NONE)
 
 
@@ -131,7 +128,7 @@ class ConfinedSandbox:
                     raise reach.NoView from refused
                 self._do_without(refused)
             else:
-                return _answers(ended)
+                return _answers(ended, len(checks))
 
     def give(self, folder: Path) -> None:
         """Hand an existing folder with all its content over to the confined side, so that commands may write there.
@@ -235,14 +232,14 @@ class ConfinedSandbox:
             ) from refused
 
 
-def _answers(ended: Ended) -> list[bool]:
-    try:
-        return _ANSWERS.validate_json(ended.stdout)
-    except ValidationError as error:
+def _answers(ended: Ended, wanted: int) -> list[bool]:
+    words = ended.stdout.decode(errors="replace").split()
+    if len(words) != wanted or not {"yes", "no"}.issuperset(words):
         raise Unreachable(
             "the launcher of confined commands was ended before it could answer",
             mend="Run again when the machine has room",
-        ) from error
+        )
+    return [word == "yes" for word in words]
 
 
 def _checked(ended: Ended) -> Ended:

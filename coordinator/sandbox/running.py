@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import marshal
 import os
 import select
 import signal
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self, cast
 
 from coordinator.errors import Unreachable
+from coordinator.sandbox.launcher import LENGTH_BYTES
 from coordinator.sandbox.orders import Order, Report
 from coordinator.sandbox.orphans import end_orphans
 
@@ -123,10 +125,11 @@ class Running:
             "stdout": self._stdout.fileno(),
             "stderr": None if merged else self._stderr.fileno(),
         }
-        self._send(json.dumps(order).encode() + b"\n")
+        text = marshal.dumps(json.loads(json.dumps(order)))  # a member of an enum becomes a plain text or number
+        self._send(len(text).to_bytes(LENGTH_BYTES, "big") + text)
         heard = self._hear(order["seconds"] + self._patience)
         self._end_surely()
-        report = Report.model_validate_json(heard) if heard else None
+        report = Report.from_text(heard) if heard else None
         if report is not None and report.survivors:
             self._clean = end_orphans()
         return Ended(

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 WORKFLOW = ".gitea/workflows/coordinator.yml"
 CONFIGURATION = ".coordinator.yml"
 OURS = (PROJECT / WORKFLOW).read_text(encoding="utf-8")
+SCHEMA = json.loads((PROJECT / "docs" / "coordinator.schema.json").read_text(encoding="utf-8"))
+SECTIONS = {"Configuration": SCHEMA, **SCHEMA["$defs"]}
 
 
 @pytest.fixture
@@ -347,10 +349,10 @@ def entries(annotation: object) -> list[type[BaseModel]]:
 
 
 def documented(section: type[BaseModel]) -> list[tuple[str, str]]:
-    """All keys below a section, with their explanations."""
+    """All keys below a section, with their explanations as the published schema has them."""
     found = []
     for name, field in section.model_fields.items():
-        found.append((name, (field.description or "").replace("``", "`")))
+        found.append((name, SECTIONS[section.__name__]["properties"][name]["description"]))
         found += [pair for inner in entries(field.annotation) for pair in documented(inner)]
     return found
 

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pytest
+from pydantic import ValidationError
 
 from coordinator.errors import Unreachable
 from coordinator.sandbox import confined, environment, kernel, orphans
 from coordinator.sandbox.launcher import supervisor, tree
 from coordinator.sandbox.opening import open_sandbox
-from coordinator.sandbox.orders import Failure
+from coordinator.sandbox.orders import Failure, Report
 from coordinator.sandbox.orphans import end_orphans
-from coordinator.sandbox.protocol import Command, Limits
+from coordinator.sandbox.protocol import Command, Limits, Network
 from coordinator.sandbox.running import PACKAGE_ROOT, Ended, Launcher, Running
 from tests.sandbox.support import coordinator, is_alive
 
@@ -205,14 +206,48 @@ def test_a_pipe_that_somebody_else_has_emptied_does_not_block() -> None:
     source, end = os.pipe2(os.O_NONBLOCK)
     sink = supervisor.Sink(source, -1, 100)
     assert sink.pump()
-    assert supervisor._read_failure(source) is None
+    assert supervisor._read_failure(source) == b""
     os.write(end, b"text")
     assert sink.pump()
     assert sink.truncated
     os.close(end)
     assert not sink.pump()
-    assert supervisor._read_failure(source) is None
+    assert supervisor._read_failure(source) == b""
     os.close(source)
+
+
+@pytest.mark.parametrize(
+    ("text", "report"),
+    [
+        (b"status=0\n", Report(status=0)),
+        (b"status=9 timed_out truncated\n", Report(status=9, timed_out=True, truncated=True)),
+        (b"status=None stopped survivors\n", Report(status=None, stopped=True, survivors=True)),
+        (
+            b"status=32256\nview No such\nfile \xff",
+            Report(status=32256, failure=Failure(step="view", error="No such\nfile \N{REPLACEMENT CHARACTER}")),
+        ),
+    ],
+)
+def test_what_the_supervisor_reports_is_read(text: bytes, report: Report) -> None:
+    assert Report.from_text(text) == report
+
+
+@pytest.mark.parametrize("text", [b"\n", b"status=\n", b"status=x\n", b"status=0 better\n", b"timed_out\n"])
+def test_what_no_supervisor_reports_is_refused(text: bytes) -> None:
+    with pytest.raises(ValidationError):
+        Report.from_text(text)
+
+
+@pytest.mark.parametrize("said", [b"", b"yes", b"yes no no", b"yes maybe", b"\xff no"])
+def test_answers_that_do_not_fit_the_questions_are_refused(said: bytes) -> None:
+    ended = Ended(Report(status=0), 0, overdue=False, clean=True, stdout=said, stderr=b"", complaint="", seconds=1)
+    with pytest.raises(Unreachable, match="before it could answer"):
+        confined._answers(ended, 2)
+
+
+def test_an_order_may_hold_members_of_enums(sandbox: ConfinedSandbox) -> None:
+    command = Command(("echo", Network.NONE), Path("/"), Limits(seconds=9), env={"A": Network.OPEN})
+    assert sandbox.run(command).stdout == b"none\n"
 
 
 def test_a_process_that_cannot_be_ended_is_told() -> None:

@@ -6,18 +6,18 @@ import runpy
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+import pytest
 import yaml
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from coordinator.configuration import Configuration
 from coordinator.configuration_file import load_configuration
+from coordinator.configuration_help import explanation
 from coordinator.configuration_schema import configuration_schema, schema_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import pytest
 
 ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
@@ -78,6 +78,16 @@ def test_the_schema_describes_every_key() -> None:
             described = {**sections.get(field.get("$ref", "").removeprefix("#/$defs/"), {}), **field}
             assert described.get("description"), f"{name}.{key} has no docstring"
     assert "``" not in schema_text()
+
+
+def test_a_section_has_the_explanations_of_what_it_extends() -> None:
+    assert explanation("TestGateSection", "args") == explanation("GateSection", "args")
+    assert explanation("TestGateSection", "minutes") == "Wall time for the whole suite."
+
+
+def test_a_key_that_is_not_explained_is_told() -> None:
+    with pytest.raises(KeyError):
+        explanation("GateSection", "minutes")
 
 
 def test_the_schema_is_built_anew_each_time() -> None:

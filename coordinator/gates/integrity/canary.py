@@ -203,7 +203,7 @@ def _doubt(
         if case.outcome == "skipped":
             return Doubt(Fault.SKIPPED, "a test that must fail was skipped or expected to fail" + _ADVICE)
     hidden = [path for path in canaries if path not in failed]
-    folders = {str(PurePosixPath(_file(case)).parent) for case in others.cases}
+    folders = {str(PurePosixPath(name).parent) for name in {_file(case) for case in others.cases}}
     missed = [path for path in hidden if canaries[path].folder in folders]
     if others.cases and (missed or not failed):
         place = canaries[(missed or hidden)[0]].folder

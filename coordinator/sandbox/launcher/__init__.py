@@ -3,3 +3,6 @@
 Runs isolated (``python -I -S``) with an empty environment and imports the standard library and
 `coordinator.sandbox.kernel` only, because it is the most privileged code of the project.
 """
+
+LENGTH_BYTES = 8
+"""Of the length, most significant byte first, that stands before the order."""

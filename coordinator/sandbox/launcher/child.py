@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import resource
 import signal
@@ -46,8 +45,8 @@ def become_command(order: Order, streams: tuple[int, int, int], supervisor: int,
     """Confine this freshly forked process and become the program; never returns.
 
     Nothing may be imported from here on: the confined uid may be unable to read the interpreter.
-    A step that fails is written to `failures` as JSON and nothing is run. A program or folder that is missing is the
-    command's own failure: one line on its standard error and a shell's exit code.
+    A step that fails is written to `failures`, its name and then the error, and nothing is run. A program or folder
+    that is missing is the command's own failure: one line on its standard error and a shell's exit code.
     """
     try:
         _confine(order, streams)
@@ -89,7 +88,7 @@ def _confine(order: Order, streams: tuple[int, int, int]) -> None:
 
 
 def _tell(failures: int, step: str, error: Exception) -> None:
-    os.write(failures, json.dumps({"step": step, "error": str(error)}).encode())
+    os.write(failures, f"{step} {error}".encode(errors="replace"))
 
 
 def _step(name: str, action: Callable[[], None]) -> None:
@@ -200,6 +199,6 @@ def _refuse(what: str, error: OSError | ValueError, code: int) -> NoReturn:
 
 def _answer(order: Order) -> NoReturn:
     """Answer a probe: what the confined side may really do, as the kernel sees it."""
-    answers = [os.access(check["path"], check["mode"]) for check in order["checks"]]
-    os.write(1, json.dumps(answers).encode())
+    answers = ("yes" if os.access(check["path"], check["mode"]) else "no" for check in order["checks"])
+    os.write(1, " ".join(answers).encode())
     os._exit(0)
