@@ -1,8 +1,8 @@
 """What the coordinator tells the launcher, and what it hears back.
 
 The launcher imports this for type checking only: `typing` would cost it a quarter of its start, and `json` a third. So
-the order is sent as `marshal` writes it, which only reads what it trusts and is built in, and the report comes back as
-plain text: nothing that a launcher could be made to say is more than text to the coordinator.
+the order goes there as `marshal` writes it, which is built in and fits a reader that trusts the writer. The report
+comes back as plain text, so that the coordinator has to trust no more than words.
 """
 
 from __future__ import annotations
