@@ -9,6 +9,8 @@ command takes) and ``tests_after`` (seconds from the start of this process to th
 
 from __future__ import annotations
 
+import atexit
+import gc
 import json
 import os
 import sys
@@ -120,4 +122,5 @@ def judged(repository: Path, options: Options) -> dict[str, object]:
 
 
 if __name__ == "__main__":
+    atexit.register(gc.freeze)  # as `coordinator.cli` does
     print(json.dumps(judged(Path(sys.argv[1]), json.loads(sys.argv[2]))))

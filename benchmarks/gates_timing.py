@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 MOST_SECONDS = 1200
 PAUSE = 0.05
 """Seconds between two looks at the memory of all processes."""
+FLOOR = 64 * 1024 * 1024 // os.sysconf("SC_PAGE_SIZE")
+"""Pages below which no exact look is taken. Each one stops a process that grows, as all do that start, for milliseconds
+that would count as its own; and nothing that is compared has its peak there."""
 
 NOT_INHERITED = ("PYTEST", "COVERAGE", "VIRTUAL", "PYTHON", "COORDINATOR")
 """How variables begin that would make this machine's settings a part of the result."""
@@ -77,10 +80,10 @@ def watched(pid: int) -> Iterator[Peak]:
 
 
 def look(pid: int, peak: Peak) -> None:
-    """Measure exactly, which costs milliseconds, where the cheap measure rises by a hundredth."""
+    """Measure exactly, which costs milliseconds, where the cheap measure rises by a hundredth above the floor."""
     pids = (pid, *descendants(pid))
     resident = sum(resident_pages(each) for each in pids)
-    if resident > peak.resident * 1.01:
+    if resident > max(peak.resident * 1.01, FLOOR):
         peak.resident = resident
         peak.kilobytes = max(peak.kilobytes, together(pids))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import sys
 import traceback
 from importlib import import_module
@@ -33,6 +35,7 @@ class CommandModule(Protocol):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; `--help`, `--version` and wrong use exit by themselves (0 and 2)."""
+    atexit.register(gc.freeze)  # on its way out Python looks through all that is left, twice: 20 ms
     arguments = build_parser().parse_args(argv)
     as_json = arguments.format == "json"
     try:

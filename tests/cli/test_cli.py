@@ -55,6 +55,18 @@ def test_wrong_use_shows_how(shell: Shell, words: tuple[str, ...]) -> None:
     assert ended.err.startswith("usage: coordinator")
 
 
+def test_nothing_is_looked_through_on_the_way_out(tmp_path: Path) -> None:
+    script = (
+        "import atexit, gc, sys\n"
+        "atexit.register(lambda: print(gc.get_freeze_count() > 1000))\n"
+        "from coordinator.cli import main\n"
+        "sys.exit(main(['gate', sys.argv[1]]))"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "nowhere")]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "True\n"), done.stderr
+
+
 @pytest.mark.parametrize("as_json", [True, False])
 def test_a_fault_of_our_own_is_one_line_without_its_message(shell: Shell, as_json: bool, tmp_path: Path) -> None:
     """Here an object that git misses, where nobody looked; the message of an exception may hold anything."""
