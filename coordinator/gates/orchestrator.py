@@ -56,7 +56,8 @@ class QualityOrchestrator:
             with ThreadPoolExecutor(max_workers=max(len(self.gates), 1), thread_name_prefix="gate") as pool:
                 futures = [pool.submit(_checked, gate) for gate in self.gates]
                 ended = _ended_early(futures, self.fail_fast) if self.fail_fast is not None else {}
-            results = tuple(ended.get(future) or future.result() for future in futures)
+                # Here, and not behind the pool: who interrupts this waiting finds the pool waiting for its threads.
+                results = tuple(ended.get(future) or future.result() for future in futures)
             passed = bool(results) and all(result.passed for result in results)
             verdict = Verdict(passed=passed, tree=self.tree, gates=results)
             if self.concluded is not None:

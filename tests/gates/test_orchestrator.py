@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import signal
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -11,9 +14,11 @@ from coordinator.errors import Unreachable
 from coordinator.gates.judgement import Judgement, State, timed
 from coordinator.gates.once import Once
 from coordinator.gates.orchestrator import QualityOrchestrator
+from coordinator.signals import Terminated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from types import FrameType
 
     from coordinator.gates.protocol import GateResult
 
@@ -64,6 +69,41 @@ def test_a_gate_that_breaks_is_an_error_and_the_others_go_on() -> None:
     assert verdict.failed_gates()[0].details == {"state": "error"}
     assert verdict.gates[1].passed
     assert cleaned == [True]
+
+
+def functions_of(thread: threading.Thread) -> Iterator[str]:
+    """The names of the functions that a thread is in."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    while frame is not None:
+        yield frame.f_code.co_name
+        frame = frame.f_back
+
+
+def test_nothing_is_cleaned_up_before_all_gates_have_ended_whoever_interrupts() -> None:
+    """As `coordinator.signals` does it: the handler lets the gates end and raises in the main thread."""
+    stopped = threading.Event()
+    seen: list[str] = []
+
+    def last() -> Judgement:
+        while not {"result", "shutdown"} & set(functions_of(threading.main_thread())):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        stopped.wait(30)
+        time.sleep(0.3)
+        seen.append("the gate has ended")
+        return passed()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopped.set()
+        raise Terminated
+
+    before = signal.signal(signal.SIGUSR1, stop)
+    try:
+        with pytest.raises(Terminated):
+            QualityOrchestrator((Gate("a", last),), "tree", lambda: seen.append("cleaned up")).judge()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert seen == ["the gate has ended", "cleaned up"]
 
 
 def test_an_expected_failure_is_told_with_its_mend() -> None:
