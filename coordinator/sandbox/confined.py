@@ -234,7 +234,7 @@ class ConfinedSandbox:
 
 def _answers(ended: Ended, wanted: int) -> list[bool]:
     words = ended.stdout.decode(errors="replace").split()
-    if len(words) != wanted or not {"yes", "no"}.issuperset(words):
+    if ended.report is None or len(words) != wanted or not {"yes", "no"}.issuperset(words):
         raise Unreachable(
             "the launcher of confined commands was ended before it could answer",
             mend="Run again when the machine has room",

@@ -245,6 +245,12 @@ def test_answers_that_do_not_fit_the_questions_are_refused(said: bytes) -> None:
         confined._answers(ended, 2)
 
 
+def test_who_was_killed_has_answered_nothing_even_where_nothing_was_asked() -> None:
+    ended = Ended(None, -9, overdue=False, clean=True, stdout=b"", stderr=b"", complaint="", seconds=1)
+    with pytest.raises(Unreachable, match="before it could answer"):
+        confined._answers(ended, 0)
+
+
 def test_an_order_may_hold_members_of_enums(sandbox: ConfinedSandbox) -> None:
     command = Command(("echo", Network.NONE), Path("/"), Limits(seconds=9), env={"A": Network.OPEN})
     assert sandbox.run(command).stdout == b"none\n"
