@@ -99,9 +99,10 @@ def outcome(ended: Ended) -> tuple[int, str]:
 def descendants(pid: int) -> dict[int, str]:
     """Return the command lines of all processes that a process has started, and those, by id."""
     parents: dict[int, int] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+    for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            parents[int(stat.parent.name)] = int(stat.read_text(errors="replace").rpartition(")")[2].split()[1])
+            stat = (process / "stat").read_text(errors="replace")
+            parents[int(process.name)] = int(stat.rpartition(")")[2].split()[1])
     found: dict[int, str] = {}
     wanted = {pid}
     while wanted:

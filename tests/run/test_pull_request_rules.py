@@ -134,9 +134,10 @@ def readable(paths):
 
 def test_pry() -> None:
     seen = 0
+    processes = list(pathlib.Path("/proc").glob("[0-9]*"))
     places = [
-        pathlib.Path("/proc").glob("[0-9]*/environ"),
-        pathlib.Path("/proc").glob("[0-9]*/cmdline"),
+        (process / "environ" for process in processes),
+        (process / "cmdline" for process in processes),
         pathlib.Path(RUNNER).rglob("*"),
         pathlib.Path.home().rglob("*"),
         pathlib.Path.cwd().rglob("*"),

@@ -109,9 +109,9 @@ def is_alive(pid: int) -> bool:
 def processes_of(uid: int) -> list[str]:
     """List what a uid is running."""
     found = []
-    for status in Path("/proc").glob("[0-9]*/status"):
+    for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            text = status.read_text(encoding="utf-8", errors="replace")
+            text = (process / "status").read_text(encoding="utf-8", errors="replace")
             if f"\nUid:\t{uid}\t" in text and "State:\tZ" not in text:
                 found.append(text.splitlines()[0])
     return found

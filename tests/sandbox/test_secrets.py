@@ -39,9 +39,9 @@ for pid in ({own}, os.getppid()):
             print("followed", pid == {own}, name, os.readlink(f"/proc/{{pid}}/{{name}}"))
         except OSError:
             pass
-for path in Path("/proc").glob("[0-9]*/environ"):
+for process in Path("/proc").glob("[0-9]*"):
     try:
-        sys.stdout.write(path.read_bytes().decode(errors="replace"))
+        sys.stdout.write((process / "environ").read_bytes().decode(errors="replace"))
     except OSError:
         pass
 '''
