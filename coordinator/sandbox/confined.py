@@ -110,7 +110,10 @@ class ConfinedSandbox:
         """Do the same for several paths; gives those of the optional ones that can be read."""
         with self._reaching:
             wanted = {path: use for path, use in self._required.items() if path.exists()} | dict(required)
-            plan = reach.plan(wanted, optional, self.probe, self.means.side)
+            uid = self.means.uid
+            plan = reach.plan(wanted, optional, self.probe, self.means.side, uid)
+            if uid != self.means.uid:  # found out meanwhile; what is closed to that uid need not be closed to ours
+                plan = reach.plan(wanted, optional, self.probe, self.means.side)
             self._required, self._covers = wanted, plan.covers
         return plan.readable
 

@@ -95,22 +95,29 @@ class Plan:
     """Those of the optional paths that can be used."""
 
 
-def plan(required: Mapping[Path, Use], optional: Sequence[Path], probe: Probe, side: str) -> Plan:
+def plan(
+    required: Mapping[Path, Use], optional: Sequence[Path], probe: Probe, side: str, uid: int | None = None
+) -> Plan:
     """Find covers under which the confined side can use all `required` paths.
 
-    Asks without covers first. Raises `Misconfigured`, which names the closed path and the mend, when there are none;
-    `side` says who cannot read.
+    Asks first with covers for the folders whose modes close them to `uid`, which mostly is the only question that it
+    takes; without a `uid`, or where the machine allows no covers, without any. Raises `Misconfigured`, which names the
+    closed path and the mend, when there are none; `side` says who cannot read.
     """
     must = {trace(path): use for path, use in required.items()}
     may = {trace(path): Use.READ for path in optional if path not in required}
     writable = frozenset(found.end for found, use in must.items() if use is not Use.READ)
-    closed: frozenset[str] = frozenset()
+    closed = _closed_by_mode(must, uid) if uid is not None else frozenset()
+    first: dict[Path, str] = {}
     for _ in range(_ROUNDS):
         covers = _covers(closed, must, writable)
         try:
             first = _first_closed({**may, **must}, probe, covers)
         except NoView:
-            break
+            if first:
+                break
+            closed = frozenset()
+            continue
         wrong = frozenset(first[path] for path in required) - {""}
         if not wrong:
             return Plan(tuple(covers), frozenset(path for path in optional if not first[path]))
@@ -127,6 +134,22 @@ def closed_path(path: Path, closed: str, side: str) -> Misconfigured:
         f"confined commands ({side}) cannot use {path}: {closed} is closed to them",
         mend=f"Open it with `chmod o+rx {closed}`, or install what is needed in a place that every user can read",
     )
+
+
+def _closed_by_mode(uses: Mapping[Trace, Use], uid: int) -> frozenset[str]:
+    """Give the topmost folder on each way that its mode closes to a uid which is in no group but its own.
+
+    A guess: access control lists and file systems may have another say.
+    """
+    found = frozenset(
+        next((check["path"] for check in way.checks(use) if _is_closed(check, uid)), "") for way, use in uses.items()
+    )
+    return frozenset(path for path in found - {"", "/"} if Path(path).is_dir())
+
+
+def _is_closed(check: Check, uid: int) -> bool:
+    status = os.stat(check["path"])  # noqa: PTH116  (a string: there are dozens)
+    return status.st_uid != uid and bool(check["mode"] & ~status.st_mode)  # the bits for others have access's values
 
 
 def _first_closed(uses: Mapping[Trace, Use], probe: Probe, covers: list[Cover]) -> dict[Path, str]:

@@ -15,13 +15,18 @@ from coordinator.errors import Misconfigured, Unreachable
 from coordinator.sandbox.environment import interpreter_paths
 from coordinator.sandbox.opening import open_sandbox
 from coordinator.sandbox.protocol import Command, Limits
+from coordinator.sandbox.reach import NoView, Plan, Use, plan
 from tests.sandbox.support import IS_ROOT, coordinator, sh
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from coordinator.sandbox.orders import Check, Cover
     from coordinator.sandbox.protocol import Sandbox
     from coordinator.sandbox.running import Launcher
+
+OTHER_UID = 60999
+"""One that owns nothing here."""
 
 needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root can give its commands another view")
 
@@ -199,14 +204,15 @@ with open_sandbox() as sandbox:
 
 
 @needs_root
-def test_root_that_may_not_change_its_uid_still_gets_a_sandbox_that_says_so() -> None:
-    script = """
-with open_sandbox() as sandbox:
+def test_root_that_may_not_change_its_uid_still_gets_a_sandbox_that_says_so(home: Path) -> None:
+    script = f"""
+with open_sandbox(visible=[Path({str(home / "tools")!r})]) as sandbox:
     print(sandbox.description)
     print(sh(sandbox, "id -u").stdout)
 """
     described, uid = coordinator(script, "setpriv", "--bounding-set", "-setuid").splitlines()
     assert described.startswith("the coordinator's own uid 0, ")
+    assert "private view" not in described
     assert uid == "b'0\\n'"
 
 
@@ -233,6 +239,31 @@ def test_a_shown_path_that_vanishes_is_gone_and_a_covered_folder_is_told(home: P
         home.rename(home.parent / "moved")
         with pytest.raises(Unreachable, match=r"could not be confined: view: .*No such file"):
             sh(sandbox, "true")
+
+
+def test_what_is_closed_by_its_mode_is_covered_at_the_first_question(home: Path) -> None:
+    asked: list[list[str]] = []
+
+    def probe(checks: list[Check], covers: list[Cover]) -> list[bool]:
+        asked.append([cover["folder"] for cover in covers])
+        return [True] * len(checks)
+
+    wanted = {home / "tools": Use.READ, home / "plain": Use.READ, home.parent: Use.ENTER}
+    assert plan(wanted, [], probe, "uid 1", OTHER_UID).covers
+    assert not plan(wanted, [], probe, "uid 1", home.stat().st_uid).covers
+    assert not plan(wanted, [], probe, "us").covers
+    assert asked == [[str(home)], [], []]
+
+
+def test_a_mode_that_says_closed_is_not_believed_where_no_mounts_are_allowed(home: Path) -> None:
+    def probe(checks: list[Check], covers: list[Cover]) -> list[bool]:
+        if covers:
+            raise NoView
+        return [check["path"] != str(home / "plain") for check in checks]
+
+    assert plan({home / "tools": Use.READ}, [home / "plain"], probe, "uid 1", OTHER_UID) == Plan((), frozenset())
+    with pytest.raises(Misconfigured, match=f"cannot use {home / 'plain'}: {home / 'plain'} is closed"):
+        plan({home / "plain": Use.READ}, [], probe, "uid 1", OTHER_UID)
 
 
 @needs_root
