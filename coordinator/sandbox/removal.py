@@ -15,8 +15,12 @@ _TOOLS = "/usr/bin:/bin"
 def remove_tree(folder: Path) -> None:
     """Delete a folder, also one with closed folders in it or nested so deep that Python's own walk gives up.
 
-    Symbolic links are removed, never followed. What resists stays: nothing of a run depends on it.
+    Symbolic links are removed, never followed, also where `folder` itself has become one: ``chmod -R`` would go to
+    where it leads. What resists stays: nothing of a run depends on it.
     """
+    if folder.is_symlink():
+        folder.unlink()
+        return
     try:
         shutil.rmtree(folder)
     except (OSError, RecursionError):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from coordinator.configuration import GatesSection
+from coordinator.gates.python.pytest_run import TEMPORARY
 from coordinator.sandbox.environment import interpreter_paths
 from coordinator.sandbox.opening import open_sandbox
 from tests.gates.hostile import OFF, PROJECT, Arena, by_name, states, within
@@ -199,6 +200,18 @@ def test_data_of_coverage_that_is_forged_needs_a_person(arena: Arena) -> None:
     kinds = {finding["kind"] for finding in cast("list[dict[str, object]]", results["integrity"].details["findings"])}
     assert results["integrity"].details["state"] == "attention"
     assert {"atexit", "process-exit", "runner-internals"} <= kinds
+
+
+def test_a_link_in_place_of_the_tests_own_folder_is_not_followed(arena: Arena) -> None:
+    target = arena.folder / "target"
+    (target / "closed").mkdir(parents=True)
+    (target / "closed").chmod(0o500)
+    trick = f"os.path.exists(REPORTS / {TEMPORARY!r}) and os.rename(REPORTS / {TEMPORARY!r}, REPORTS / 'moved')"
+    results = arena.judge(
+        hostile(at_exit(f"{trick}; (REPORTS / {TEMPORARY!r}).symlink_to(TARGET)", target=str(target))), within(1)
+    )
+    assert states(results) == {"test": "error", "coverage": "passed"}
+    assert (target / "closed").stat().st_mode & 0o777 == 0o500
 
 
 PLANTED = {

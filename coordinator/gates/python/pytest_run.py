@@ -26,6 +26,10 @@ RUNNER = "coordinator_pytest"
 SESSION_FILE = Path(__file__).with_name("pytest_session.py")
 """Not imported here: it needs pytest, which takes its time."""
 
+TEMPORARY = "t"
+"""Folder among the reports with what the tests make for themselves (pytest's ``--basetemp``). A path in it may not be
+longer than that of a socket (unix(7)), so it is short."""
+
 CUT = "cut"
 """File among the reports that is there when tests were left out."""
 
@@ -60,6 +64,10 @@ class RunOutcome:
     """Files that were put beside the tests; they lie in the tree and in the data of coverage."""
     strict: bool = False
     """Whether pytest was strict."""
+
+    def remove_temporary(self) -> None:
+        """Delete what the tests made for themselves: nobody reads it, and there can be much of it."""
+        remove_folder(self.data_file.with_name(TEMPORARY))
 
     @property
     def text(self) -> str:
@@ -165,7 +173,7 @@ class PytestRun:
         return (
             str(self.environment.python), *self.environment.isolation, "-m", *coverage, RUNNER,
             f"--rootdir={self.tree.working}", f"--confcutdir={self.tree.working}",
-            f"--basetemp={reports / 't'}",
+            f"--basetemp={reports / TEMPORARY}",
             *(("-c", str(support / "pytest.ini")) if unconfigured else ()),
             *(("-p", pytest_order.NAME) if wish.first else ()), *self._own_cache(reports),
             *(STRICT if wish.strict else ()), *self.args, *wish.arguments, *(("--maxfail=1",) if wish.stop else ()),

@@ -56,6 +56,7 @@ class TestGate:
 
     def _judge(self) -> Judgement:
         outcome = self.run.get()
+        outcome.remove_temporary()  # while the report on coverage is made
         cleaner = Cleaner(outcome.folders)
         output = cleaner.clean(outcome.text)
         details: dict[str, JsonValue] = {
