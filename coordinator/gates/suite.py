@@ -28,7 +28,7 @@ from coordinator.gates.python.test_gate import TestGate
 from coordinator.gates.python.test_run import TestRun
 from coordinator.gates.scheduling import SharedSandbox, Turns
 from coordinator.gates.tooling import Tool
-from coordinator.gates.tree import JudgedTree, export_tree
+from coordinator.gates.tree import JudgedTree, copy_for_tests, export_tree
 from coordinator.sandbox.interrupt import Interrupt
 from coordinator.sandbox.protocol import Network
 
@@ -86,13 +86,17 @@ def build_suite(
     interrupt = Interrupt()
     sandbox = SharedSandbox(sandbox, Turns(usable_processors()), interrupt)
     workshop = Workshop(judged, sandbox, choice.setup, choice.variables)
-    target = Once(lambda: _completed(judged, environment(judged.reading), checkout))
+    copied = Once(lambda: copy_for_tests(judged, sandbox))
+    target = Once(lambda: _completed(judged, environment(judged.reading), copied, checkout))
     first = tuple(sorted(judged.change.files)) if fail_fast else ()
     bed = Testbed(judged, target, replace(sandbox, rank=2), section.test.minutes, section.test.args, network)
     base_run = _base_run(bed, section, choice, base_records)
     run = TestRun(replace(bed, sandbox=replace(sandbox, rank=0)), first, base_run)
-
     cache = MypyCache(mypy_cache) if mypy_cache is not None else None
+
+    def tested() -> RunOutcome:
+        copied.get()  # while another gate asks for the environment
+        return run()
 
     def clean_up() -> None:
         run.remove()
@@ -107,7 +111,8 @@ def build_suite(
         section=section,
         judged=judged,
         target=target,
-        run=run,
+        shared=Once(tested),
+        network=network,
         sandbox=sandbox,
         waivers=waivers,
         choice=choice,
@@ -146,7 +151,8 @@ def _gates(
     section: GatesSection,
     judged: JudgedTree,
     target: Once[TargetEnvironment],
-    run: TestRun,
+    shared: Once[RunOutcome],
+    network: Network,
     sandbox: Sandbox,
     waivers: Sequence[Waiver],
     choice: Choice,
@@ -157,7 +163,6 @@ def _gates(
     beside = Tool(sandbox, judged.reading, Cleaner((judged.reading,)))
     reading = replace(beside, sandbox=sandbox.aside())
     working = Tool(sandbox, judged.working, Cleaner((judged.working,)))
-    shared = Once(run)
     report = Once(CoverageReading(judged, shared, target, working))
     build = BuildGate(judged, target, reading, beside, section.build.args, cache)
     gates: list[tuple[bool, QualityGate]] = [
@@ -166,13 +171,12 @@ def _gates(
         (choice.python and section.test.enabled, _test_gate(judged, shared, section, base_run)),
         (choice.python and section.coverage.enabled, CoverageGate(judged, report, section.coverage.threshold)),
     ]
-    gates += [(True, gate) for gate in command_gates(choice, workshop, target, run.bed.network)]
+    gates += [(True, gate) for gate in command_gates(choice, workshop, target, network)]
     if section.integrity.enabled and judged.base is not None:
         from coordinator.gates.integrity.suite import build_checks  # noqa: PLC0415  (brings all its checks)
 
         subject = Subject(
-            judged, judged.base, section, sandbox, target, shared, report, reading, run.bed.network, choice.python,
-            base_run,
+            judged, judged.base, section, sandbox, target, shared, report, reading, network, choice.python, base_run,
         )  # fmt: skip
         gates.append((True, IntegrityGate(build_checks(subject), waivers)))
     return tuple(gate for enabled, gate in gates if enabled)
@@ -199,8 +203,11 @@ def _noted(judged: JudgedTree, section: GatesSection) -> JudgedTree:
     return replace(judged, notes=(*judged.notes, NO_BASE))
 
 
-def _completed(judged: JudgedTree, environment: TargetEnvironment, checkout: Path | None) -> TargetEnvironment:
+def _completed(
+    judged: JudgedTree, environment: TargetEnvironment, copied: Once[None], checkout: Path | None
+) -> TargetEnvironment:
     """Add what only a build makes, from the installed copy and from the person's checkout, before any gate looks."""
+    copied.get()
     roots = [checkout / root for root in judged.sources.roots] if checkout is not None else []
     judged.add_built_files([environment.site, *roots])
     return environment

@@ -39,7 +39,7 @@ class JudgedTree:
     reading: Path
     """For the tools that only read: nobody but the coordinator can write here."""
     working: Path
-    """For the tests, which may write."""
+    """For the tests, which may write; there when `copy_for_tests` has made it."""
     parent: Path
     """Holds both exports."""
     sources: Sources
@@ -88,14 +88,14 @@ class JudgedTree:
 
 
 def export_tree(export: Export, tree: str, base: str | None, sandbox: Sandbox) -> JudgedTree:
-    """Export a commit or tree, put the base's rules for the gates into it where a base is given, and copy it.
+    """Export a commit or tree, and put the base's rules for the gates into it where a base is given.
 
     The base is exported beside them, and what the change is about is found before any rule is put in.
 
     Raises what `export` raises.
     """
     parent = reachable_folder(sandbox, "judged")
-    reading, working = parent / "reading", parent / "working"
+    reading = parent / "reading"
     reading.mkdir(mode=0o755)
     export(tree, reading)
     notes: tuple[str, ...] = ()
@@ -106,11 +106,18 @@ def export_tree(export: Export, tree: str, base: str | None, sandbox: Sandbox) -
         export(base, origin)
         change = change_between(origin, reading)
         notes = use_base_rules(reading, origin)
-    shutil.copytree(reading, working, symlinks=True)
     _end_search(parent, reading)
-    sandbox.give(working)
     python = any(name.endswith((".py", ".pyi")) for name in files_below(reading))
-    return JudgedTree(reading, working, parent, find_sources(reading), notes, python, origin, change)
+    return JudgedTree(reading, parent / "working", parent, find_sources(reading), notes, python, origin, change)
+
+
+def copy_for_tests(tree: JudgedTree, sandbox: Sandbox) -> None:
+    """Make the export that the tests may write to, before anything is added to the other one.
+
+    Raises `OSError`, and what `sandbox.give` raises.
+    """
+    shutil.copytree(tree.reading, tree.working, symlinks=True)
+    sandbox.give(tree.working)
 
 
 def _end_search(parent: Path, reading: Path) -> None:

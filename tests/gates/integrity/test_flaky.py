@@ -14,7 +14,7 @@ from coordinator.gates.integrity.testbed import Testbed
 from coordinator.gates.once import Once
 from coordinator.gates.python.test_gate import TestGate
 from coordinator.gates.python.test_run import TestRun
-from coordinator.gates.tree import export_tree
+from coordinator.gates.tree import copy_for_tests, export_tree
 from coordinator.sandbox.protocol import Network
 from tests.gates.integrity.dynamic_support import BASE, BROKEN, NO_MUTANTS, OFF, TEST, judge_change, notes, state
 from tests.gates.integrity.test_base_run import a_bed, a_run
@@ -165,6 +165,7 @@ def test_a_changed_test_that_is_red_on_the_base_does_not_cut_the_run_short(tmp_p
     (tmp_path / "home").mkdir()
     sandbox = PlainSandbox(tmp_path / "home")
     tree = export_tree(exporter(repository), "HEAD", base, sandbox)
+    copy_for_tests(tree, sandbox)
     environment = Once(lambda: own_environment(sandbox, tmp_path / "cache"))
     bed = Testbed(tree, environment, sandbox, 1.0, (), Network.NONE)
     outcome = TestRun(bed, ("tests/test_red.py",), a_run(bed, BaseRecords()))()
