@@ -487,6 +487,16 @@ def test_version_and_compiled_modules_come_from_the_installed_copy_or_the_checko
     assert verdict.passed, verdict
 
 
+def test_the_tests_get_one_arena_of_memory_and_do_not_know(tmp_path: Path) -> None:
+    looking = (
+        "import os\nimport subprocess\nfrom pathlib import Path\n\n\ndef test_look() -> None:\n"
+        "    assert b'MALLOC_ARENA_MAX=1' in Path('/proc/self/environ').read_bytes().split(bytes(1))\n"
+        "    assert not [name for name in os.environ if name.startswith('MALLOC')]\n"
+        "    assert b'MALLOC' not in subprocess.check_output(['env'])\n"
+    )
+    assert judge_files(tmp_path, {**GREEN, "tests/test_look.py": looking}, ONLY_TEST).passed
+
+
 def test_what_the_tests_leave_behind_is_removed(tmp_path: Path) -> None:
     leaving = (
         "import os\nfrom pathlib import Path\n\n\ndef test_leave() -> None:\n    folder = Path('locked')\n"

@@ -209,12 +209,13 @@ class PytestRun:
         }
         if wish.first:
             own[pytest_order.VARIABLE] = json.dumps({"first": wish.first, "cut": str(reports / CUT)})
-        return inherited | own | (self._core() if wish.covered else {})
+        return inherited | own | (self._measuring() if wish.covered else {})
 
-    def _core(self) -> dict[str, str]:
+    def _measuring(self) -> dict[str, str]:
         rules = rules_of(self.tree.reading, "coverage")
         options = rules.options if rules is not None else {}
-        return core_variables(self.environment.version, self.environment.distributions.get("coverage"), options)
+        core = core_variables(self.environment.version, self.environment.distributions.get("coverage"), options)
+        return {pytest_runner.ARENAS: "1", **core}
 
 
 def _outcome(result: CommandResult, reports: Path, folders: tuple[Path, ...], notes: tuple[str, ...]) -> RunOutcome:
