@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ def remove_tree(folder: Path) -> None:
     where it leads. What resists stays: nothing of a run depends on it.
     """
     if folder.is_symlink():
-        folder.unlink()
+        with suppress(OSError):
+            folder.unlink()
         return
     try:
         shutil.rmtree(folder)

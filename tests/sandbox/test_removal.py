@@ -37,6 +37,22 @@ def test_a_link_is_removed_and_what_it_leads_to_is_not_touched(place: Path, *, i
     assert (place / "kept/file").read_text(encoding="utf-8") == "mine"
 
 
+def test_a_link_that_cannot_be_removed_stays_and_what_it_leads_to_is_not_touched(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that tests closed, as their user's own coordinator finds it; root would get in."""
+
+    def refuse(self: Path) -> None:
+        raise PermissionError(str(self))
+
+    before = modes(place / "kept")
+    (place / "link").symlink_to(place / "kept")
+    monkeypatch.setattr(Path, "unlink", refuse)
+    remove_tree(place / "link")
+    assert (place / "link").is_symlink()
+    assert modes(place / "kept") == before
+
+
 def test_a_folder_nested_without_end_and_closed_ones_are_removed(place: Path) -> None:
     here = Path.cwd()
     folder = place / "folder"

@@ -27,8 +27,8 @@ SESSION_FILE = Path(__file__).with_name("pytest_session.py")
 """Not imported here: it needs pytest, which takes its time."""
 
 TEMPORARY = "t"
-"""Folder among the reports with what the tests make for themselves (pytest's ``--basetemp``). A path in it may not be
-longer than that of a socket (unix(7)), so it is short."""
+"""Folder among the reports with what the tests make for themselves (pytest's ``--basetemp``). Short, as the path
+of a socket that a test puts there has at most 107 bytes (unix(7))."""
 
 CUT = "cut"
 """File among the reports that is there when tests were left out."""
