@@ -58,6 +58,7 @@ FIXED_ENVIRONMENT = {
     "GIT_ATTR_NOSYSTEM": "1",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_NO_LAZY_FETCH": "1",  # a partial clone is not completed in passing (git 2.45.1, 2.39.4 and those between)
     "GIT_NO_REPLACE_OBJECTS": "1",  # an object id means its own content, whatever refs/replace says
     "GIT_GRAFT_FILE": "/dev/null/none",
 }

@@ -8,6 +8,8 @@ its NUL-separated formats only (git-ls-tree(1), git-diff-tree(1), git-cat-file(1
 from __future__ import annotations
 
 import os
+import re
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING, Self
 
@@ -26,6 +28,13 @@ SUBMODULE = "160000"
 _MEGABYTE = 1024 * 1024
 _CHUNK = _MEGABYTE
 _LINK_BYTES = 4096
+_BATCH_HEADER = re.compile(rb"[0-9a-f]+ \w+ (?P<size>\d+)\n")
+_LACKING = re.compile(
+    r"promisor remote|transport '\w+' not allowed"
+    r"|is corrupt|unable to (?:read|stream)|Could not read|invalid object type"
+)
+"""What git says, with ``LC_ALL=C``, of an object that is not there or cannot be read (promisor-remote.c, transport.c,
+object-file.c, builtin/cat-file.c). An older git than `FIXED_ENVIRONMENT` asks for tries to fetch, and may not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +64,10 @@ class TreeEntry:
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """One object while it is being read: exactly `size` bytes stand in the stream."""
+    """One object while it is being read: exactly `size` bytes stand in the stream.
+
+    Of a damaged object fewer may come out; then `TrustedRepository.blobs` raises when the next one is asked for.
+    """
 
     size: int
     stream: IO[bytes]
@@ -67,10 +79,7 @@ class Blob:
     def copy_to(self, target: IO[bytes]) -> None:
         """Write the content, piece by piece."""
         left = self.size
-        while left:
-            piece = self.stream.read(min(left, _CHUNK))
-            if not piece:
-                raise EOFError("git ended in the middle of an object")
+        while piece := self.stream.read(min(left, _CHUNK)):
             target.write(piece)
             left -= len(piece)
 
@@ -78,7 +87,8 @@ class Blob:
 class TrustedRepository:
     """The objects of one repository, read-only.
 
-    Methods raise `GitFailed` when an object id given to them is none of this repository.
+    Methods raise `GitFailed` when an object id given to them is none of this repository, and
+    `coordinator.errors.Misconfigured` when the repository lacks what its own trees name: nothing is fetched.
     """
 
     def __init__(self, git_dir: Path, git: Git | None = None) -> None:
@@ -125,15 +135,15 @@ class TrustedRepository:
     def entries(self, tree: str) -> tuple[TreeEntry, ...]:
         """Return all files, links and submodules of a tree or commit, at any depth, in git's order."""
         listing = self._git("ls-tree", "-r", "-l", "-z", "--full-tree", tree)
-        return tuple(_tree_entry(line) for line in listing.split(b"\0") if line)
+        return tuple(self._tree_entry(line) for line in listing.split(b"\0") if line)
 
     def entry(self, tree: str, path: str) -> TreeEntry | None:
         """Return what is at a path of a tree or commit; None for nothing, and for a folder."""
         call = replace(self._call, env={"GIT_LITERAL_PATHSPECS": "1"})
-        line = self.git.run("ls-tree", "-l", "-z", "--full-tree", tree, "--", path, call=call).partition(b"\0")[0]
+        line = self._run("ls-tree", "-l", "-z", "--full-tree", tree, "--", path, call=call).partition(b"\0")[0]
         if not line or b" tree " in line.partition(b"\t")[0]:
             return None
-        entry = _tree_entry(line)
+        entry = self._tree_entry(line)
         return entry if entry.path == path else None
 
     def read_file(self, commit: str, path: str, *, limit: int = 10 * _MEGABYTE) -> bytes | None:
@@ -153,21 +163,21 @@ class TrustedRepository:
     def blobs(self, object_ids: Sequence[str]) -> Iterator[Blob]:
         """Give objects one after the other; each has to be read completely before the next one is asked for.
 
-        Raises `coordinator.errors.Misconfigured` when the repository lacks one of them.
+        Raises `coordinator.errors.Misconfigured` when the repository lacks one of them, or holds it damaged.
         """
         if not object_ids:
             return
         wanted = "".join(f"{object_id}\n" for object_id in object_ids).encode()
         call = replace(self._call, stdin=wanted, seconds=600)
-        with self.git.stream("cat-file", "--batch", "--buffer", call=call) as stream:
+        with self._complete(), self.git.stream("cat-file", "--batch", "--buffer", call=call) as stream:
             for object_id in object_ids:
-                header = stream.readline().decode().split()
-                if header[-1:] == ["missing"]:
-                    raise Misconfigured(
-                        f"{self.git_dir} lacks the object {object_id} (a partial clone?)",
-                        mend="Fetch the repository completely: git fetch --refetch --no-filter",
-                    )
-                yield Blob(int(header[2]), stream)
+                header = stream.readline()
+                if not header:
+                    break  # git has ended: leaving the stream tells why
+                found = _BATCH_HEADER.fullmatch(header)
+                if found is None:
+                    raise self._lacks(f"the object {object_id}")
+                yield Blob(int(found["size"]), stream)
                 stream.read(1)
 
     def link_targets(self, entries: Sequence[TreeEntry]) -> dict[str, bytes]:
@@ -194,7 +204,7 @@ class TrustedRepository:
     def diff(self, old: str, new: str, *, limit: int = 200_000) -> str:
         """Return the difference of two commits or trees as a patch for people, at most `limit` bytes of it."""
         call = replace(self._call, output_bytes=limit + 1)
-        patch = self.git.run("diff-tree", "-r", "-p", "--no-renames", old, new, call=call)
+        patch = self._run("diff-tree", "-r", "-p", "--no-renames", old, new, call=call)
         text = patch[:limit].decode(errors="replace")
         return text if len(patch) <= limit else f"{text}\n[cut off after {limit} bytes]\n"
 
@@ -205,22 +215,46 @@ class TrustedRepository:
         """
         call = replace(self._call, output_bytes=limit)
         options = ("--stat=120,90", "--stat-count=100", "--summary", "--no-renames")
-        shown = self.git.run("diff-tree", "-r", *options, old, new, call=call)
+        shown = self._run("diff-tree", "-r", *options, old, new, call=call)
         return shown.decode(errors="replace").rstrip()
 
     def _git(self, *arguments: str, accept: Sequence[int] = (0,)) -> bytes:
-        return self.git.run(*arguments, call=replace(self._call, accept=accept))
+        return self._run(*arguments, call=replace(self._call, accept=accept))
+
+    def _run(self, *arguments: str, call: GitCall) -> bytes:
+        with self._complete():
+            return self.git.run(*arguments, call=call)
+
+    @contextmanager
+    def _complete(self) -> Iterator[None]:
+        """Tell what git says of an object that it cannot read as what it is: a fault of the repository."""
+        try:
+            yield
+        except GitFailed as failure:
+            if _LACKING.search(failure.stderr):
+                raise self._lacks("an object that is needed") from failure
+            raise
+
+    def _lacks(self, what: str) -> Misconfigured:
+        return Misconfigured(
+            f"{self.git_dir} lacks {what}, or cannot read it (a partial clone?)",
+            mend="Fetch all of it: git fetch --refetch --no-filter. git fsck names what is damaged",
+        )
+
+    def _tree_entry(self, line: bytes) -> TreeEntry:
+        r"""Read one line of ``ls-tree -l -z``, like ``100644 blob 2f7e…   12\tsrc/a.py``.
+
+        A submodule's size is ``-``, that of an object which cannot be read ``BAD`` (git's builtin/ls-tree.c).
+        """
+        about, _, path = line.partition(b"\t")
+        mode, _, object_id, size = about.decode().split()
+        if size == "BAD":
+            raise self._lacks(f"the object {object_id}")
+        return TreeEntry(os.fsdecode(path), mode, object_id, 0 if size == "-" else int(size))
 
 
 def _count(field: bytes) -> int:
     return 0 if field == b"-" else int(field)
-
-
-def _tree_entry(line: bytes) -> TreeEntry:
-    r"""Read one line of ``ls-tree -l -z``, like ``100644 blob 2f7e…   12\tsrc/a.py``. A submodule's size is ``-``."""
-    about, _, path = line.partition(b"\t")
-    mode, _, object_id, size = about.decode().split()
-    return TreeEntry(os.fsdecode(path), mode, object_id, 0 if size == "-" else int(size))
 
 
 def find_git_dir(folder: Path, git: Git) -> Path:

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+import hashlib
 import os
+import zlib
 from typing import TYPE_CHECKING
 
 import pytest
 
 from coordinator.errors import Misconfigured
+from coordinator.workspace.export import export
 from coordinator.workspace.git import GitFailed
 from coordinator.workspace.objects import TrustedRepository
 from tests.support import commit_files, git
 from tests.workspace.parts import snapshot, write_tree_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 MISSING = "1" * 40
@@ -228,6 +232,80 @@ def test_a_missing_object_is_fetched_by_nobody(tmp_path: Path, source: Path) -> 
         ("protocol.ext.allow", "always"),
     ):
         git(partial, "config", key, value)
-    with pytest.raises((Misconfigured, GitFailed)):
+    with pytest.raises(Misconfigured, match=r"a partial clone.*git fetch --refetch"):
         list(TrustedRepository(partial).blobs([missing]))
     assert not marker.exists()
+
+
+READERS: dict[str, Callable[[TrustedRepository, str, str], object]] = {
+    "entries": lambda repository, old, _: repository.entries(old),
+    "entry": lambda repository, old, _: repository.entry(old, "src/app.py"),
+    "file": lambda repository, old, _: repository.read_file(old, "src/app.py"),
+    "counts": lambda repository, old, new: repository.line_counts(old, new),
+    "diff": lambda repository, old, new: repository.diff(old, new),
+    "stat": lambda repository, old, new: repository.stat(old, new),
+}
+
+
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS.keys())
+def test_what_a_partial_clone_lacks_is_told(
+    tmp_path: Path, source: Path, reader: Callable[[TrustedRepository, str, str], object]
+) -> None:
+    old, new = git(source, "rev-parse", "HEAD"), commit_files(source, {"src/app.py": "x = 5\n"})
+    git(source, "config", "uploadpack.allowFilter", "true")
+    git(tmp_path, "clone", "--quiet", "--filter=blob:none", source.as_uri(), "partial")
+    with pytest.raises(Misconfigured, match=r"a partial clone.*git fetch --refetch"):
+        reader(TrustedRepository.discover(tmp_path / "partial"), old, new)
+    git(tmp_path / "partial", "fetch", "--quiet", "--refetch", "--no-filter")
+    reader(TrustedRepository.discover(tmp_path / "partial"), old, new)
+
+
+def cut_short(raw: bytes) -> bytes:
+    return raw[: len(raw) // 2]
+
+
+def no_zlib(_: bytes) -> bytes:
+    return b"garbage"
+
+
+def less_than_it_says(raw: bytes) -> bytes:
+    return zlib.compress(zlib.decompress(raw)[:-100])
+
+
+def of_no_type(raw: bytes) -> bytes:
+    return zlib.compress(b"x" + zlib.decompress(raw)[1:])
+
+
+def damage_object(repository: Path, object_id: str, damage: Callable[[bytes], bytes]) -> None:
+    place = repository / ".git" / "objects" / object_id[:2] / object_id[2:]
+    place.chmod(0o644)
+    place.write_bytes(damage(place.read_bytes()))
+
+
+@pytest.mark.parametrize("damage", [cut_short, no_zlib, less_than_it_says, of_no_type])
+def test_a_damaged_file_is_told(tmp_path: Path, source: Path, damage: Callable[[bytes], bytes]) -> None:
+    rows = "".join(hashlib.sha256(bytes([row])).hexdigest() for row in range(256))
+    head = commit_files(source, {"a": rows, "b": "second\n"})
+    damage_object(source, git(source, "rev-parse", "HEAD:a"), damage)
+    with pytest.raises(Misconfigured, match=r"cannot read it.*git fsck names what is damaged"):
+        export(TrustedRepository.discover(source), head, tmp_path / "exported")
+
+
+@pytest.mark.parametrize("damage", [cut_short, of_no_type])
+@pytest.mark.parametrize("name", ["HEAD", "HEAD:src"])
+def test_a_damaged_commit_or_folder_is_told(source: Path, name: str, damage: Callable[[bytes], bytes]) -> None:
+    first, head = git(source, "rev-parse", "HEAD"), commit_files(source, {"src/app.py": "x = 5\n"})
+    damage_object(source, git(source, "rev-parse", name), damage)
+    with pytest.raises(Misconfigured, match="cannot read it"):
+        TrustedRepository.discover(source).changed_files(first, head)
+
+
+def test_a_folder_that_is_gone_is_told(source: Path) -> None:
+    first, head = git(source, "rev-parse", "HEAD"), commit_files(source, {"src/app.py": "x = 5\n"})
+    folder = git(source, "rev-parse", "HEAD:src")
+    (source / ".git" / "objects" / folder[:2] / folder[2:]).unlink()
+    repository = TrustedRepository.discover(source)
+    with pytest.raises(Misconfigured, match="cannot read it"):
+        repository.entries(head)
+    with pytest.raises(Misconfigured, match="cannot read it"):
+        repository.changed_files(first, head)
