@@ -15,7 +15,7 @@ from coordinator.flows.judging import judge
 from coordinator.flows.line_comments import LineComments
 from coordinator.flows.preparing import environment_of
 from coordinator.flows.pull_request_display import HeadComment, HeadStatuses
-from coordinator.flows.pull_request_notes import about_changes, about_rejection, about_rules, about_tree
+from coordinator.flows.pull_request_notes import about_changes, about_rejection, about_tree
 from coordinator.flows.waivers import WaiverDesk, issue_of
 from coordinator.gates.cache.result_cache import kept_at
 from coordinator.gates.choice import gate_names
@@ -29,7 +29,6 @@ from coordinator.report.models import (
     StepState,
     is_accepted,
 )
-from coordinator.report.states import state_word
 from coordinator.report.statuses import failed_statuses, left_out_statuses, pending_statuses, verdict_statuses
 from coordinator.report.words import plural, verdict_words
 from coordinator.signals import Terminated
@@ -257,10 +256,8 @@ class _Check:
 
     def _conclude(self, verdict: Verdict, seconds: float) -> None:
         attempt = AttemptReport(number=1, agent="", turns=0, seconds=round(seconds, 3), verdict=verdict)
-        for gate in verdict.gates:
-            self.journal.say(f"  {state_word(gate)} {gate.gate} ({gate.seconds:.1f} s): {gate.message}")
-        notes = (*about_rules(verdict), *about_rejection(verdict, self.journal.report.changes.files))
-        for note in [note for note in notes if note not in self.journal.report.notes]:
+        self.journal.verdict(verdict)
+        for note in about_rejection(verdict, self.journal.report.changes.files):
             self.journal.warn(note)
         self._set(verdict_statuses(verdict, redact=self._parts.redact, target_url=self._link))
         accepted = is_accepted(verdict)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from coordinator.report.evidence import gate_notes
 from coordinator.report.models import Activity, CompactionReport, Step, StepState, TimelineEntry
 from coordinator.report.redaction import clean_report
+from coordinator.report.states import state_word
 from coordinator.report.words import reset_line
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from coordinator.agent.compaction import CompactionResult
     from coordinator.agent.protocol import TurnReport, Usage
     from coordinator.configuration import RunBudget
+    from coordinator.gates.protocol import Verdict
     from coordinator.report.models import RunReport
     from coordinator.report.progress import Progress
     from coordinator.report.redaction import CleanReport
@@ -110,6 +113,13 @@ class Journal:
         """Log one line and keep it in every report."""
         self.say(f"warning: {text}")
         self.record(notes=(*self.report.notes, text))
+
+    def verdict(self, verdict: Verdict) -> None:
+        """Log what each gate says, and its notes."""
+        for gate in verdict.gates:
+            self.say(f"  {state_word(gate)} {gate.gate} ({gate.seconds:.1f} s): {gate.message}")
+        for note in gate_notes(verdict):
+            self.say(f"  note: {note}")
 
     def turn(self, turn: TurnReport, limits: RunBudget, before: tuple[Usage, float]) -> None:
         """Show one turn. It is logged too: a job that prints nothing is not even cancelled by a Gitea runner.

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 WORKFLOWS = (".gitea/", ".forgejo/", ".github/")
 _NAMED = 5
 """Paths in one line."""
-_RULES_NAMED = 10
 _NEEDS_PACKAGES = frozenset({"build", "test", "coverage"})
 
 
@@ -33,16 +32,6 @@ def about_tree(left_out: Collection[str]) -> tuple[str, ...]:
     if not left_out:
         return ()
     return (f"Not there for the gates, as it is a submodule or leads out of the tree: {_listed(sorted(left_out))}",)
-
-
-def about_rules(verdict: Verdict) -> tuple[str, ...]:
-    """Return what the gates say of rules that were the base's in place of the judged ones, each once.
-
-    They stand in the ``notes`` of a gate's details (`coordinator.gates.rules.use_base_rules`).
-    """
-    listed = [gate.details.get("notes") for gate in verdict.gates]
-    notes = [note for notes in listed if isinstance(notes, list) for note in notes if isinstance(note, str)]
-    return tuple(dict.fromkeys(notes))[:_RULES_NAMED]
 
 
 def about_rejection(verdict: Verdict, changed: Iterable[str]) -> tuple[str, ...]:

@@ -13,7 +13,6 @@ from coordinator.flows.judging import judge
 from coordinator.flows.waivers import WaiverDesk
 from coordinator.gates.judgement import UNFINISHED
 from coordinator.report.models import AttemptReport, Changes, StepState
-from coordinator.report.states import state_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,8 +158,7 @@ class SubmissionDesk:
         self._turns_before, self._since = turns, now
         word = "accepted" if verdict.passed else "rejected"
         self._journal.note(f"attempt {number} {word}: {_in_one_line(verdict)}", attempt.seconds)
-        for gate in verdict.gates:
-            self._journal.say(f"  {state_word(gate)} {gate.gate} ({gate.seconds:.1f} s): {gate.message}")
+        self._journal.verdict(verdict)
         self._journal.record(attempts=(*self._journal.report.attempts, attempt))
 
 

@@ -1,4 +1,4 @@
-"""The lines that show why a gate did not pass, from the details of its result."""
+"""The lines that show why a gate did not pass, and what gates say besides, from the details of their results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
-    from coordinator.gates.protocol import GateResult
+    from coordinator.gates.protocol import GateResult, Verdict
+    from coordinator.report.redaction import CleanReport
 
 WAIVED = "waived"
 """Key in a result's details of findings that a person lets pass: they are no evidence against it."""
@@ -61,6 +62,21 @@ def findings(result: GateResult) -> tuple[Finding, ...]:
 def waiver_lines(result: GateResult) -> tuple[str, ...]:
     """Return the line for each finding of a gate that a person can waive, each line once."""
     return tuple(dict.fromkeys(finding.waiver for finding in _listed(result) if finding.waiver))
+
+
+def gate_notes(verdict: Verdict) -> tuple[str, ...]:
+    """Return the ``notes`` of all gates, each once.
+
+    They tell of rules that were the base's, of tests that fail there too or are flaky, of what a check could not do.
+    """
+    listed = [result.details.get("notes") for result in verdict.gates]
+    notes = [note for notes in listed if isinstance(notes, list) for note in notes if isinstance(note, str)]
+    return tuple(dict.fromkeys(notes))
+
+
+def every_note(report: CleanReport) -> tuple[str, ...]:
+    """Return what a person should know besides: of the run, and of the gates of its last verdict."""
+    return tuple(dict.fromkeys([*report.notes, *(gate_notes(report.verdict) if report.verdict else ())]))
 
 
 def _listed(result: GateResult) -> list[Finding]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coordinator.gates.judgement import State, needs_person
-from coordinator.report.evidence import evidence_lines
+from coordinator.report.evidence import every_note, evidence_lines
 from coordinator.report.inert import is_web_address
 from coordinator.report.models import Outcome
 from coordinator.report.states import state_of
@@ -54,6 +54,7 @@ def report_page(report: CleanReport) -> str:
         state=lambda result: state_of(result).value,
         sign=lambda result: _SIGNS[state_of(result)],
         waivers=waivers(report),
+        notes=every_note(report),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from coordinator.report.evidence import evidence_lines
+from coordinator.report.evidence import every_note, evidence_lines
 from coordinator.report.inert import code, fenced, inert_block, inert_cell, inert_line, one_line
 from coordinator.report.models import StepState
 from coordinator.report.states import gate_mark, is_unfinished
@@ -154,7 +154,8 @@ def left_out(report: CleanReport) -> str:
 
 def notes(report: CleanReport) -> str:
     """Return what a person should know besides."""
-    return f"Notes:\n\n{bullet_list(report.notes)}" if report.notes else ""
+    found = every_note(report)
+    return f"Notes:\n\n{bullet_list(found)}" if found else ""
 
 
 def agent_words(report: CleanReport) -> str:

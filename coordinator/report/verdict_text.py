@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from coordinator.gates.judgement import State
 from coordinator.report.console import harmless_anywhere
-from coordinator.report.evidence import evidence_lines, findings, waiver_lines
+from coordinator.report.evidence import evidence_lines, findings, gate_notes, waiver_lines
 from coordinator.report.inert import visible
 from coordinator.report.states import is_unfinished, state_of, state_word
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 EVIDENCE_SHOWN = 12
 """Lines of evidence per gate that did not pass; the JSON has them all."""
 WAIVERS_SHOWN = 8
+NOTES_SHOWN = 10
 
 COLOURS = {State.PASSED: "32", State.FAILED: "31", State.ERROR: "33", State.ATTENTION: "35"}
 """SGR parameters (ECMA-48, 8.3.117): green, red, yellow, magenta."""
@@ -30,7 +31,7 @@ def verdict_text(
     again: Callable[[tuple[str, ...]], str] | None = None,
     colour: bool = False,
 ) -> str:
-    """Return an aligned table of the gates, the first evidence of those that did not pass, and what to do next.
+    """Return an aligned table of the gates, the first evidence of those that did not pass, notes, and what to do next.
 
     `again` gets the names of gates and returns the command that judges by them alone; without it none is named. With
     `colour` the words of the table are coloured, as a terminal understands it.
@@ -40,6 +41,8 @@ def verdict_text(
     lines = [_row(result, names, words, colour=colour) for result in verdict.gates]
     for result in verdict.failed_gates():
         lines += _section(result)
+    notes = _notes(verdict)
+    lines += ["", *notes] if notes else []
     word = "accepted" if verdict.passed else "rejected"
     lines += ["", f"{word}: tree {visible(verdict.tree[:12])}"]
     failed = tuple(result.gate for result in verdict.failed_gates())
@@ -53,6 +56,12 @@ def _row(result: GateResult, names: int, words: int, *, colour: bool) -> str:
     if colour:
         word = f"\x1b[{COLOURS[state_of(result)]}m{word}\x1b[0m"
     return f"{word}  {harmless_anywhere(f'{result.gate:<{names}}  {result.seconds:6.1f}s  {result.message}')}"
+
+
+def _notes(verdict: Verdict) -> list[str]:
+    notes = gate_notes(verdict)
+    lines = [f"note: {harmless_anywhere(note)}" for note in notes[:NOTES_SHOWN]]
+    return [*lines, f"… and {len(notes) - NOTES_SHOWN} more notes"] if len(notes) > NOTES_SHOWN else lines
 
 
 def _section(result: GateResult) -> list[str]:
@@ -71,12 +80,14 @@ def _section(result: GateResult) -> list[str]:
 
 
 def verdict_annotations(verdict: Verdict, console: Console) -> None:
-    """Write an error annotation for each finding of the gates that did not pass, and one line per gate.
+    """Write an error annotation for each finding of the gates that did not pass, and one line per gate and note.
 
     A gate that was ended because of another one is a warning.
     """
     for result in verdict.gates:
         console.say(f"{state_word(result)} {result.gate}: {result.message}")
+    for note in gate_notes(verdict):
+        console.say(f"note: {note}")
     for result in verdict.failed_gates():
         found = findings(result)
         for finding in found:

@@ -115,7 +115,8 @@ class TrustedRepository:
             if revision == "HEAD":
                 raise Misconfigured(f"{self.git_dir} has no commits", mend="Commit the project first") from failure
             raise Misconfigured(
-                f"{self.git_dir} has no commit {revision!r}", mend="Give a branch, a tag or a commit that is there"
+                f"{self.git_dir} has no commit {revision!r}",
+                mend="Give a branch, a tag or a commit that is there, or fetch it",
             ) from failure
         return found.decode().strip()
 

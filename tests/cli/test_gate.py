@@ -147,6 +147,13 @@ def test_a_base_without_common_history_is_said(shell: Shell, project: Project) -
     assert "no common commit" in ended.complaint()
 
 
+def test_that_there_was_no_base_to_compare_with_is_said(shell: Shell, project: Project) -> None:
+    commit_files(project.folder, {".coordinator.yml": LINT_ONLY.replace("  integrity: {enabled: false}\n", "")})
+    said = "\nnote: no base to compare with, so the integrity gate was left out\n"
+    assert said in shell.run("gate", project.folder).out
+    assert said not in shell.run("gate", project.folder, "--base", "HEAD").out
+
+
 def test_an_unknown_base_is_said(shell: Shell, project: Project) -> None:
     ended = shell.run("gate", project.folder, "--base", "nowhere", "--format", "json")
     assert ended.code == 2

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from coordinator.flows.pull_request_notes import about_changes, about_rejection, about_rules, about_tree
+from coordinator.flows.pull_request_notes import about_changes, about_rejection, about_tree
 from coordinator.gates.protocol import GateResult, Verdict
 
 if TYPE_CHECKING:
@@ -57,16 +57,6 @@ def test_many_paths_are_cut_and_what_does_not_print_is_escaped() -> None:
 
 def test_a_whole_tree_needs_no_note() -> None:
     assert about_tree(set()) == ()
-
-
-def test_rules_of_the_base_are_named_once() -> None:
-    found = about_rules(
-        verdict(
-            ("lint", True, ["ruff.toml: x"]), ("build", True, ["ruff.toml: x", 3, "mypy.ini: y"]), ("test", True, 5)
-        )
-    )
-    assert found == ("ruff.toml: x", "mypy.ini: y")
-    assert len(about_rules(verdict(("lint", True, [str(number) for number in range(30)])))) == 10
 
 
 @pytest.mark.parametrize(

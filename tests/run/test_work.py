@@ -359,3 +359,16 @@ def test_all_gates_on_the_sample_project(job: Job) -> None:
     attempts = ended.document["attempts"]
     assert isinstance(attempts, list)
     assert len(attempts) == 2
+
+
+def test_what_a_gate_says_besides_stands_in_comment_pull_request_and_log(job: Job) -> None:
+    job.assign()
+    with model(bash("printf 'line-length = 60\\n' > ruff.toml"), MEND, submit("Add TWO")) as served:
+        job.use(served)
+        ended = job.run()
+    assert ended.code == 0, ended.err
+    note = "ruff.toml: not in the base, so its rules for the gates do not count"
+    (pull,) = job.pulls
+    for text in (pull.body, job.summary, job.comments[-1]):
+        assert f"\nNotes:\n\n- {note}\n" in text
+    assert f"note: {note}\n" in ended.err
