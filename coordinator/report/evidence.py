@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field, ValidationError
 
 from coordinator.models import Foreign
+from coordinator.report.inert import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +21,8 @@ WAIVED = "waived"
 """Key in a result's details of findings that a person lets pass: they are no evidence against it."""
 LINE_LIMIT = 240
 """Characters of one line."""
+NOTE_LIMIT = 300
+"""Characters of a note."""
 
 
 class Finding(Foreign):
@@ -65,13 +68,13 @@ def waiver_lines(result: GateResult) -> tuple[str, ...]:
 
 
 def gate_notes(verdict: Verdict) -> tuple[str, ...]:
-    """Return the ``notes`` of all gates, each once.
+    """Return the ``notes`` of all gates, each once and as one visible line: names of files and tests may be in them.
 
     They tell of rules that were the base's, of tests that fail there too or are flaky, of what a check could not do.
     """
     listed = [result.details.get("notes") for result in verdict.gates]
     notes = [note for notes in listed if isinstance(notes, list) for note in notes if isinstance(note, str)]
-    return tuple(dict.fromkeys(notes))
+    return tuple(dict.fromkeys(one_line(note, NOTE_LIMIT) for note in notes))
 
 
 def every_note(report: CleanReport) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import pytest
 from coordinator.gates.protocol import Verdict
 from coordinator.report.comment import comment_body
 from coordinator.report.console import Console, LogSyntax
-from coordinator.report.evidence import gate_notes
+from coordinator.report.evidence import NOTE_LIMIT, gate_notes
 from coordinator.report.models import Outcome
 from coordinator.report.page import report_page
 from coordinator.report.pull_request import pull_request_body
@@ -37,6 +37,15 @@ def judged(*notes: JsonValue, passed: bool = True) -> Verdict:
 
 def test_each_note_is_given_once_and_what_is_none_is_left_out() -> None:
     assert gate_notes(judged([RULES], [RULES, 3, NOT_OURS], 5)) == (RULES, NOT_OURS)
+
+
+def test_a_note_is_one_line_of_some_length() -> None:
+    """The name of a file may hold what looks like a verdict."""
+    verdict = judged([f"a\r\naccepted: tree x\x1b[31m.py: {'long ' * 100}"], passed=False)
+    (note,) = gate_notes(verdict)
+    assert note.startswith("a accepted: tree x.py: long long")
+    assert len(note) == NOTE_LIMIT
+    assert not any(line.startswith("accepted") for line in verdict_text(verdict).splitlines())
 
 
 def test_a_terminal_shows_the_notes_before_the_verdict() -> None:
